@@ -1,0 +1,150 @@
+"""A state as plain arrays: what snapshots store, what machines load, what tests compare.
+
+An image has one `TableImage` per table in table order: its rows up to the high-water mark, and, for
+accounts and signers, the tail elements of all rows joined in slot order.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from quorate.execution.spec.rows import Position
+from quorate.execution.spec.tables import ROW_TYPES, Tables
+from quorate.types.limits import SCHEDULES_MAX, TIERS_PER_SCHEDULE
+from quorate.types.records import POSITION, ROW_DTYPES, Table
+
+Image = tuple["TableImage", ...]
+TIER_ROWS = SCHEDULES_MAX * TIERS_PER_SCHEDULE
+
+
+@dataclass(frozen=True, slots=True)
+class TableImage:
+    """rows: structured array of the table's dtype; tail: bytes, elements in slot order."""
+
+    table: Table
+    rows: Any
+    tail: bytes
+
+
+class ImageRefused(ValueError):
+    """An image whose parts do not fit together; the sentence says where."""
+
+
+def high_water(table: Table, ledger: Any) -> int:
+    """Rows of a table that have ever been used; `ledger` is the ledger's row, by name or field."""
+    if table in (Table.CHAIN, Table.LEDGER, Table.PARAMETERS):
+        return 1
+    if table in (Table.MARGIN_TIERS, Table.FEE_TIERS):
+        return TIER_ROWS
+    return int(ledger[f"{table.name.lower()}_high"])
+
+
+def same(a: Image, b: Image) -> bool:
+    """Whether two images are equal byte for byte."""
+    return all(
+        x.table == y.table and x.rows.tobytes() == y.rows.tobytes() and x.tail == y.tail
+        for x, y in zip(a, b, strict=True)
+    )
+
+
+def checked(image: Image) -> Image:
+    """Refuse an image with missing tables, wrong dtypes, or tails that do not match the counts."""
+    if [part.table for part in image] != list(Table):
+        raise ImageRefused("the tables are not those of this version, in order")
+    ledger = image[Table.LEDGER].rows[0]
+    for part in image:
+        if part.rows.dtype != ROW_DTYPES[part.table]:
+            raise ImageRefused(f"{part.table.name}: wrong row layout")
+        if len(part.rows) != high_water(part.table, ledger):
+            raise ImageRefused(f"{part.table.name}: row count differs from the high-water mark")
+        if len(part.tail) != int(tail_bytes(part.table, part.rows).sum()):
+            raise ImageRefused(f"{part.table.name}: tail length differs from the rows' counts")
+    return image
+
+
+def tail_bytes(table: Table, rows: Any) -> Any:
+    """Bytes of tail behind each row, int64[n]."""
+    if table == Table.ACCOUNTS:
+        return rows["positions_count"].astype(np.int64) * POSITION.itemsize
+    if table == Table.NONCES:
+        return rows["count"].astype(np.int64) * 8
+    return np.zeros(len(rows), np.int64)
+
+
+# --- from and to the spec's tables ---------------------------------------------------------------
+def row_write(target: Any, row: Any) -> None:
+    """Write a dataclass row into a structured scalar's fields."""
+    for each in fields(row):
+        value = getattr(row, each.name)
+        if isinstance(value, bytes):
+            target[each.name] = np.frombuffer(value, np.uint8)
+        elif not isinstance(value, list):
+            target[each.name] = value
+
+
+def row_read(kind: type, source: Any) -> Any:
+    """Read a structured scalar into a dataclass row."""
+    values: dict[str, Any] = {}
+    for each in fields(kind):
+        if each.type in ("list[Position]", "list[int]") or each.name in ("positions", "nonces"):
+            continue
+        value = source[each.name]
+        values[each.name] = value.tobytes() if isinstance(value, np.ndarray) else int(value)
+    return kind(**values)
+
+
+def image_of(t: Tables) -> Image:
+    """Image of the spec's tables."""
+    ledger_row = t.row(Table.LEDGER, 0)
+    ledger = {each.name: getattr(ledger_row, each.name) for each in fields(ledger_row)}
+    parts = []
+    for table in Table:
+        rows = np.zeros(high_water(table, ledger), ROW_DTYPES[table])
+        tail = []
+        for slot, row in sorted(t.rows[table].items()):
+            row_write(rows[slot], row)
+            if table == Table.ACCOUNTS and row.positions:
+                cells = np.zeros(len(row.positions), POSITION)
+                for k, position in enumerate(row.positions):
+                    row_write(cells[k], position)
+                tail.append(cells.tobytes())
+            elif table == Table.NONCES and row.nonces:
+                tail.append(np.array(row.nonces, "<i8").tobytes())
+        parts.append(TableImage(table, rows, b"".join(tail)))
+    return tuple(parts)
+
+
+def tables_of(image: Image) -> Tables:
+    """The spec's tables from an image, searches included."""
+    t = Tables()
+    for part in checked(image):
+        sizes = tail_bytes(part.table, part.rows)
+        ends = np.cumsum(sizes)
+        for slot in range(len(part.rows)):
+            row = row_read(ROW_TYPES[part.table], part.rows[slot])
+            tail = part.tail[int(ends[slot] - sizes[slot]) : int(ends[slot])]
+            if part.table == Table.ACCOUNTS:
+                cells = np.frombuffer(tail, POSITION)
+                row.positions = [row_read(Position, cell) for cell in cells]
+            elif part.table == Table.NONCES:
+                row.nonces = [int(nonce) for nonce in np.frombuffer(tail, "<i8")]
+            t.put(part.table, slot, row)
+            if searchable(part.table, slot, row):
+                t.index(part.table, slot)
+    # The counts that `put` keeps were in the ledger's row already.
+    t.put(Table.LEDGER, 0, row_read(ROW_TYPES[Table.LEDGER], image[Table.LEDGER].rows[0]))
+    return t
+
+
+def searchable(table: Table, slot: int, row: Any) -> bool:
+    """Whether a row takes part in searches: live rows and sentinels."""
+    if table == Table.ORDERS:
+        return bool(row.order_id)
+    if table == Table.LEVELS:
+        return bool(row.head)
+    if table == Table.SESSIONS:
+        return slot == 0 or bool(row.live)
+    if table == Table.NONCES:
+        return slot == 0 or bool(row.count)
+    return table == Table.ACCOUNTS

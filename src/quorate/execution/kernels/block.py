@@ -1,0 +1,321 @@
+"""The kernels that a node calls: run a block's commands, order its bundles, rebuild the indexes.
+
+`run_block` can stop at any command boundary when an array could run short for one command's worst
+case; it returns which group must grow and is called again with the same cursor.
+"""
+
+import numba
+import numpy as np
+
+from quorate.compiled import helper, kernel
+from quorate.execution.kernels.accounts import (
+    approve_agent,
+    deadman,
+    deposit,
+    faucet,
+    open_subaccount,
+    revoke_agent,
+    transfer,
+    withdraw,
+)
+from quorate.execution.kernels.book import order_cancel
+from quorate.execution.kernels.governance import (
+    add_asset,
+    list_market,
+    set_fee_tier,
+    set_margin_tier,
+    set_mark,
+    set_status,
+    upgrade,
+)
+from quorate.execution.kernels.maps import find_client, find_order, order_index
+from quorate.execution.kernels.match import take
+from quorate.execution.kernels.orders import cancel, cancel_all, modify, place, prepare
+from quorate.execution.kernels.pools import nonces_used, positions_used
+from quorate.execution.kernels.rows import (
+    T_CHAIN,
+    account_index,
+    emit,
+    level_index,
+    nonces_index,
+    session_index,
+)
+from quorate.execution.kernels.signers import begin_bundle
+from quorate.execution.kernels.state import (
+    COMPACT_NONCES,
+    COMPACT_POSITIONS,
+    DONE,
+    DRAIN_EVENTS,
+    EVENT_ROWS,
+    GROW_MAPS,
+    NONCE_CELLS,
+    POSITION_CELLS,
+    STATE,
+)
+from quorate.execution.kernels.sweeps import sweep
+from quorate.types.codes import End, EventKind, Flag, Op, Reject
+from quorate.types.limits import DEADMAN_CANCELS_PER_BLOCK, SWEEP_ORDERS_PER_BLOCK
+from quorate.types.records import (
+    ADMITTED,
+    COMMAND,
+    LEDGER_COMMAND,
+    LISTING_CONTINUATION,
+    NO_BUNDLE,
+)
+
+i8 = np.int64
+OK = int(Reject.OK)
+END_REPLACED = int(End.REPLACED)
+RECEIPT, BUNDLE = int(EventKind.RECEIPT), int(EventKind.BUNDLE)
+POST_ONLY = int(Flag.POST_ONLY)
+OP_PLACE, OP_CANCEL, OP_CANCEL_CLIENT = int(Op.PLACE), int(Op.CANCEL), int(Op.CANCEL_CLIENT)
+OP_CANCEL_ALL, OP_MODIFY = int(Op.CANCEL_ALL), int(Op.MODIFY)
+OP_MODIFY_CLIENT, OP_DEADMAN = int(Op.MODIFY_CLIENT), int(Op.DEADMAN)
+OP_APPROVE, OP_REVOKE = int(Op.APPROVE_AGENT), int(Op.REVOKE_AGENT)
+OP_WITHDRAW, OP_TRANSFER = int(Op.WITHDRAW), int(Op.TRANSFER)
+OP_OPEN, OP_FAUCET, OP_DEPOSIT = int(Op.OPEN_SUBACCOUNT), int(Op.FAUCET), int(Op.DEPOSIT)
+OP_LIST, OP_STATUS = int(Op.LIST_MARKET), int(Op.SET_STATUS)
+OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
+OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
+EVENTS_OF_SWEEP = DEADMAN_CANCELS_PER_BLOCK + SWEEP_ORDERS_PER_BLOCK
+# Position cells that one command can take: two accounts, each moving to its largest extent.
+CELLS_OF_COMMAND = 128
+NONCE_CELLS_OF_BUNDLE = 16
+
+RECORD = numba.from_dtype(STATE)
+CURSOR = numba.types.int64[::1]
+BUNDLES = numba.from_dtype(ADMITTED)[::1]
+COMMANDS = numba.from_dtype(COMMAND)[::1]
+LEDGER_COMMANDS = numba.from_dtype(LEDGER_COMMAND)[::1]
+LISTINGS = numba.from_dtype(LISTING_CONTINUATION)[::1]
+
+
+@helper
+def shortage(s, events):
+    """What must be seen to before a command that emits up to `events`, or DONE."""
+    if s.now[0]["events"] + events > EVENT_ROWS:
+        return DRAIN_EVENTS
+    if 2 * s.ledger[0]["orders_live"] > s.core[0]["map_mask"]:
+        return GROW_MAPS
+    if positions_used(s) + CELLS_OF_COMMAND > POSITION_CELLS:
+        return COMPACT_POSITIONS
+    if nonces_used(s) + NONCE_CELLS_OF_BUNDLE > NONCE_CELLS:
+        return COMPACT_NONCES
+    return DONE
+
+
+@helper
+def run_order_op(s, op, command):
+    """Commands on orders; those that trade go through the one call of `take`."""
+    taker = s.taker[0]
+    taker["active"] = 0
+    if op == OP_PLACE:
+        code = place(s, command)
+        if code == OK:
+            code = prepare(s)
+    elif op == OP_CANCEL:
+        code = cancel(s, find_order(s, command["order_id"]))
+    elif op == OP_CANCEL_CLIENT:
+        account = s.now[0]["account"]
+        code = cancel(s, find_client(s, account, command["cloid_hi"], command["cloid_lo"]))
+    elif op == OP_CANCEL_ALL:
+        code = cancel_all(s, i8(command["market"]))
+    else:
+        if op == OP_MODIFY:
+            slot = find_order(s, command["order_id"])
+        else:
+            account = s.now[0]["account"]
+            slot = find_client(s, account, command["cloid_hi"], command["cloid_lo"])
+        code = modify(s, slot, command)
+    if code == OK and taker["active"]:
+        if taker["replaced"]:
+            order_cancel(s, taker["replaced"], END_REPLACED)
+        take(s)
+        now = s.now[0]
+        now["receipt_end"] = taker["end"]
+        now["receipt_side"] = taker["side"]
+        now["receipt_market"] = taker["market"]
+        now["receipt_order"] = taker["order_id"]
+        now["receipt_price"] = taker["price"]
+        now["receipt_filled"] = taker["filled"]
+        now["receipt_remaining"] = taker["remaining"]
+    return code
+
+
+@helper
+def run_account_op(s, op, signer, command, expiry_ms):
+    """Commands on accounts, keys and money."""
+    if op == OP_DEADMAN:
+        return deadman(s, expiry_ms)
+    if op == OP_APPROVE:
+        return approve_agent(s, signer, command)
+    if op == OP_REVOKE:
+        return revoke_agent(s, signer, command["address"])
+    if op == OP_WITHDRAW:
+        return withdraw(s, command)
+    if op == OP_TRANSFER:
+        return transfer(s, command)
+    if op == OP_OPEN:
+        return open_subaccount(s, signer, i8(command["sub"]))
+    if op == OP_FAUCET:
+        return faucet(s, command["amount"])
+    return deposit(s, signer, command)
+
+
+@helper
+def run_governance_op(s, op, signer, command, listings, at):
+    """Commands of governance and oracle."""
+    market = i8(command["market"])
+    if op == OP_MARK:
+        return set_mark(s, signer, market, command["price"])
+    if op == OP_STATUS:
+        return set_status(s, signer, market, i8(command["side"]))
+    if op == OP_FEE:
+        return set_fee_tier(
+            s, signer, market, command["price"], command["size"], command["order_id"]
+        )
+    if op == OP_MARGIN:
+        return set_margin_tier(s, signer, market, command["price"], command["size"])
+    if op == OP_ASSET:
+        return add_asset(
+            s, signer, market, command["price"], command["cloid_hi"], command["cloid_lo"]
+        )
+    if op == OP_UPGRADE:
+        return upgrade(s, signer, command["price"], command["size"])
+    return list_market(s, signer, command, listings[at + 1])
+
+
+@helper
+def run_command(s, signer, commands, ledger_commands, listings, at):
+    """Execute one command and close it with its receipt."""
+    now = s.now[0]
+    now["receipt_end"] = 0
+    now["receipt_side"] = 0
+    now["receipt_market"] = 0
+    now["receipt_order"] = 0
+    now["receipt_price"] = 0
+    now["receipt_filled"] = 0
+    now["receipt_remaining"] = 0
+    command = commands[at]
+    op = i8(command["op"])
+    if op < OP_DEADMAN:
+        code = run_order_op(s, op, command)
+    elif op <= OP_DEPOSIT:
+        code = run_account_op(s, op, signer, ledger_commands[at], command["expiry_ms"])
+    else:
+        code = run_governance_op(s, op, signer, command, listings, at)
+    event = s.events[emit(s, RECEIPT)]
+    event["end"] = now["receipt_end"]
+    event["code"] = code
+    event["side"] = now["receipt_side"]
+    event["market"] = now["receipt_market"]
+    event["account"] = now["account"]
+    event["order_id"] = now["receipt_order"]
+    event["price"] = now["receipt_price"]
+    event["size"] = now["receipt_filled"]
+    event["remaining"] = now["receipt_remaining"]
+
+
+@helper
+def version_step(s):
+    """Phase 1: the rules' version changes at its announced height."""
+    chain = s.chain[0]
+    if chain["version_next"] and s.now[0]["height"] >= chain["version_next_height"]:
+        chain["protocol_version"] = chain["version_next"]
+        chain["version_next"] = 0
+        chain["version_next_height"] = 0
+
+
+@kernel(numba.types.int64(RECORD, BUNDLES, COMMANDS, LEDGER_COMMANDS, LISTINGS, CURSOR, CURSOR))
+def run_block(s, bundles, commands, ledger_commands, listings, order, cursor):
+    """Run a block from `cursor` on; DONE at its end, else what must be seen to before going on.
+
+    The three readings of the commands are views of the same bytes. order, int64[n]: the bundles as
+    they execute. cursor, int64[3]: phase (0 before the sweeps, 1 bundles), place in `order`,
+    command in bundle.
+    """
+    now = s.now[0]
+    examined_max = s.parameters[0]["orders_examined_per_command_max"]
+    if cursor[0] == 0:
+        now["bundle"] = NO_BUNDLE
+        now["command"] = 0
+        short = shortage(s, EVENTS_OF_SWEEP)
+        if short != DONE:
+            return short
+        version_step(s)
+        sweep(s)
+        cursor[0] = 1
+    while cursor[1] < order.shape[0]:
+        index = order[cursor[1]]
+        bundle = bundles[index]
+        now["bundle"] = index
+        while cursor[2] < bundle["count"]:
+            short = shortage(s, examined_max + 8)
+            if short != DONE:
+                return short
+            now["command"] = cursor[2]
+            if cursor[2] == 0:
+                code = begin_bundle(s, bundle)
+                if code != OK:
+                    event = s.events[emit(s, BUNDLE)]
+                    event["code"] = code
+                    event["account"] = now["account"]
+                    break
+            at = bundle["first"] + cursor[2]
+            run_command(s, bundle["signer"], commands, ledger_commands, listings, at)
+            cursor[2] += 2 if commands[at]["op"] == OP_LIST else 1
+        cursor[1] += 1
+        cursor[2] = 0
+    s.small_dirty[T_CHAIN] = 1
+    return DONE
+
+
+@kernel(numba.types.void(BUNDLES, COMMANDS, CURSOR))
+def bundle_classes(bundles, commands, classes):
+    """Highest class of each bundle: 0 touches no book, 1 cancels, 2 can only rest, 3 the rest."""
+    for index in range(bundles.shape[0]):
+        bundle = bundles[index]
+        highest = i8(0)
+        for at in range(bundle["first"], bundle["first"] + bundle["count"]):
+            op = i8(commands[at]["op"])
+            own = i8(0)
+            if op in (OP_PLACE, OP_MODIFY, OP_MODIFY_CLIENT):
+                own = i8(2) if commands[at]["flags"] & POST_ONLY else i8(3)
+            elif op in (OP_CANCEL, OP_CANCEL_CLIENT, OP_CANCEL_ALL):
+                own = i8(1)
+            if own > highest:
+                highest = own
+        classes[index] = highest
+
+
+@kernel(numba.types.void(RECORD))
+def maps_grow(s):
+    """Double the used part of the order maps and fill it again."""
+    mask = 2 * s.core[0]["map_mask"] + 1
+    s.core[0]["map_mask"] = mask
+    for at in range(mask + 1):
+        s.id_map[at] = 0
+        s.client_map[at] = 0
+    for slot in range(1, s.ledger[0]["orders_high"]):
+        if s.orders[slot]["order_id"]:
+            order_index(s, slot)
+
+
+@kernel(numba.types.void(RECORD))
+def rebuild(s):
+    """Build every derived index of freshly loaded tables; the order maps have room already."""
+    ledger = s.ledger[0]
+    for slot in range(1, ledger["orders_high"]):
+        if s.orders[slot]["order_id"]:
+            order_index(s, slot)
+    for slot in range(1, ledger["levels_high"]):
+        if s.levels[slot]["head"]:
+            level_index(s, slot)
+    for slot in range(ledger["accounts_high"]):
+        account_index(s, slot)
+    for slot in range(ledger["sessions_high"]):
+        if slot == 0 or s.sessions[slot]["live"]:
+            session_index(s, slot)
+    for slot in range(ledger["nonces_high"]):
+        if slot == 0 or s.nonces[slot]["count"]:
+            nonces_index(s, slot)

@@ -1,0 +1,339 @@
+"""Matching; the same functions as `spec.match`."""
+
+import numpy as np
+
+from quorate.compiled import helper
+from quorate.execution.kernels.book import (
+    best_level,
+    notional,
+    order_cancel,
+    order_dead,
+    order_remove,
+    order_rest,
+    order_shrink,
+    position_key,
+    ppm_ceil,
+    reserve,
+)
+from quorate.execution.kernels.margin import fee_tier, margin_holds, volume_add
+from quorate.execution.kernels.rows import (
+    bytes_equal,
+    emit,
+    position_close_if_empty,
+    position_of,
+    position_open,
+)
+from quorate.execution.kernels.scalars import crosses, entry_closed, reducible
+from quorate.types.codes import End, EventKind, Flag, MarketKind, Reject, Side, Stp, Tif
+from quorate.types.limits import VOLUME_MAX_E6
+
+i8 = np.int64
+BUY = int(Side.BUY)
+SPOT = int(MarketKind.SPOT)
+REDUCE_ONLY = int(Flag.REDUCE_ONLY)
+STP_MASTER = int(Flag.STP_MASTER)
+STP_MASK, STP_SHIFT = int(Flag.STP_MASK), int(Flag.STP_SHIFT)
+CANCEL_MAKER, CANCEL_TAKER = int(Stp.CANCEL_MAKER), int(Stp.CANCEL_TAKER)
+REDUCE_BOTH = int(Stp.REDUCE_BOTH)
+IOC, FOK = int(Tif.IOC), int(Tif.FOK)
+END_NONE, END_FILLED, END_IMMEDIATE = int(End.NONE), int(End.FILLED), int(End.IMMEDIATE)
+END_SELF_TRADE, END_WORK_LIMIT = int(End.SELF_TRADE), int(End.WORK_LIMIT)
+END_MARGIN, END_REDUCE_ONLY = int(End.MARGIN), int(End.REDUCE_ONLY)
+EVENT_FILL, EVENT_REDUCED = int(EventKind.FILL), int(EventKind.REDUCED)
+OK = int(Reject.OK)
+NOT_FILLABLE = int(Reject.FILL_OR_KILL_NOT_FILLABLE)
+BEYOND_WORK_LIMIT = int(Reject.FILL_OR_KILL_BEYOND_WORK_LIMIT)
+
+
+
+@helper
+def owns(s, maker_account):
+    """Whether maker and taker count as one for self-trade prevention."""
+    account = s.now[0]["account"]
+    if maker_account == account:
+        return True
+    if not s.taker[0]["flags"] & STP_MASTER:
+        return False
+    return bytes_equal(s.accounts[account]["address"], s.accounts[maker_account]["address"])
+
+
+@helper
+def stp_mode(s):
+    return (s.taker[0]["flags"] & STP_MASK) >> STP_SHIFT
+
+
+@helper
+def maker_holds(s, account, unrisky):
+    """Whether the maker may take risk, judged at the command's first look at it."""
+    stamp = s.taker[0]["stamp"]
+    if s.maker_stamp[account] != stamp:
+        s.maker_stamp[account] = stamp
+        s.maker_tentative[account] = 0
+        s.maker_holds[account] = 1 if unrisky or margin_holds(s, account) else 0
+    return s.maker_holds[account] != 0
+
+
+@helper
+def offered(s, slot, dry):
+    """Lots that a resting order may trade now, or 0: then it must go (`offered_why`)."""
+    order = s.orders[slot]
+    account = i8(order["account"])
+    spot = s.markets[i8(order["market"])]["kind"] == SPOT
+    holds = maker_holds(s, account, spot and order["side"] != BUY)
+    remaining = order["remaining"]
+    if holds and not order["flags"] & REDUCE_ONLY:
+        return remaining
+    if spot:
+        return i8(0)
+    cell = position_of(s, account, i8(order["market"]))
+    size = s.positions[cell]["size"] if cell >= 0 else i8(0)
+    if dry:
+        size += s.maker_tentative[account]
+    lots = reducible(i8(order["side"]), size)
+    return lots if lots < remaining else remaining
+
+
+@helper
+def offered_why(s, slot):
+    """Why a resting order that offers nothing must go."""
+    if s.maker_holds[i8(s.orders[slot]["account"])]:
+        return END_REDUCE_ONLY
+    return END_MARGIN
+
+
+@helper
+def fillable(s):
+    """Dry run of `take` for a fill-or-kill order: whether its whole size would trade."""
+    taker = s.taker[0]
+    examined_max = s.parameters[0]["orders_examined_per_command_max"]
+    fills_max = i8(s.parameters[0]["fills_per_command_max"])
+    side, price = taker["side"], taker["price"]
+    left = taker["size"]
+    fills = i8(0)
+    examined = i8(0)
+    level = best_level(s, taker["market"], 1 - side)
+    while level and crosses(side, price, s.levels[level]["price"]):
+        slot = i8(s.levels[level]["head"])
+        while slot:
+            if examined == examined_max or fills == fills_max:
+                return BEYOND_WORK_LIMIT
+            examined += 1
+            order = s.orders[slot]
+            account = i8(order["account"])
+            if order_dead(s, slot) == END_NONE:
+                if owns(s, account):
+                    if stp_mode(s) != CANCEL_MAKER:
+                        return NOT_FILLABLE
+                else:
+                    lots = offered(s, slot, True)
+                    if lots:
+                        fills += 1
+                        if lots >= left:
+                            return OK
+                        left -= lots
+                        s.maker_tentative[account] += lots if order["side"] == BUY else -lots
+                        if lots < order["remaining"]:
+                            continue  # `match` looks at it again, finds nothing and cancels it
+            slot = i8(order["newer"])
+        level = i8(s.levels[level]["worse"])
+    return NOT_FILLABLE
+
+
+@helper
+def take(s):
+    """Give the order an id, match it against the book, and rest or cancel what remains."""
+    taker = s.taker[0]
+    taker["order_id"] = s.ledger[0]["order_id_next"]
+    s.ledger[0]["order_id_next"] += 1
+    match(s)
+    if not taker["remaining"]:
+        if taker["end"] == END_NONE:
+            taker["end"] = END_FILLED
+        return
+    if taker["end"] == END_NONE and taker["tif"] >= IOC:
+        taker["end"] = END_IMMEDIATE
+    if taker["end"] == END_NONE:
+        order_rest(s)
+    else:
+        taker["remaining"] = 0
+
+
+@helper
+def match(s):
+    """Trade against the best resting orders until nothing more crosses or the work is done."""
+    taker = s.taker[0]
+    examined_max = s.parameters[0]["orders_examined_per_command_max"]
+    fills_max = i8(s.parameters[0]["fills_per_command_max"])
+    market = taker["market"]
+    side, price = taker["side"], taker["price"]
+    fills = i8(0)
+    examined = i8(0)
+    while taker["remaining"]:
+        level = best_level(s, market, 1 - side)
+        if not level or not crosses(side, price, s.levels[level]["price"]):
+            return
+        if examined == examined_max or fills == fills_max:
+            taker["end"] = END_WORK_LIMIT
+            return
+        examined += 1
+        slot = i8(s.levels[level]["head"])
+        lots = i8(0)
+        end = order_dead(s, slot)
+        if end == END_NONE:
+            if owns(s, i8(s.orders[slot]["account"])):
+                mode = stp_mode(s)
+                if mode == REDUCE_BOTH and reduce_both(s, slot):
+                    if not taker["remaining"]:
+                        taker["end"] = END_SELF_TRADE
+                    continue
+                if mode != CANCEL_MAKER and mode != REDUCE_BOTH:
+                    taker["end"] = END_SELF_TRADE
+                    if mode == CANCEL_TAKER:
+                        return
+                end = END_SELF_TRADE
+            else:
+                lots = offered(s, slot, False)
+                if not lots:
+                    end = offered_why(s, slot)
+        if lots:
+            fill(s, slot, lots if lots < taker["remaining"] else taker["remaining"])
+            fills += 1
+        else:
+            order_cancel(s, slot, end)
+            if taker["end"] == END_SELF_TRADE:
+                return
+
+
+@helper
+def reduce_both(s, slot):
+    """Take the smaller size off taker and own resting order; False if the resting one is used up.
+
+    Then the caller cancels it; a taker that is used up as well ends there.
+    """
+    taker = s.taker[0]
+    order = s.orders[slot]
+    lots = taker["remaining"]
+    if order["remaining"] <= lots:
+        taker["remaining"] = lots - order["remaining"]
+        if not taker["remaining"]:
+            taker["end"] = END_SELF_TRADE
+        return False
+    taker["remaining"] = 0
+    order_shrink(s, slot, lots)
+    event = s.events[emit(s, EVENT_REDUCED)]
+    event["side"] = order["side"]
+    event["end"] = END_SELF_TRADE
+    event["market"] = order["market"]
+    event["account"] = order["account"]
+    event["order_id"] = order["order_id"]
+    event["price"] = order["price"]
+    event["size"] = lots
+    event["remaining"] = order["remaining"]
+    return True
+
+
+# --- one fill ------------------------------------------------------------------------------------
+@helper
+def fill(s, slot, lots):
+    """Exchange `lots` at the maker's price: money, positions, fees, volumes, and the event."""
+    taker = s.taker[0]
+    order = s.orders[slot]
+    market_slot = taker["market"]
+    market = s.markets[market_slot]
+    account = s.now[0]["account"]
+    maker = i8(order["account"])
+    price = order["price"]
+    value = notional(price, lots, market["quantum_e6"])
+    schedule = market["fee_schedule"]
+    taker_fee = ppm_ceil(value, s.fee_tiers[fee_tier(s, account, schedule)]["taker_ppm"])
+    maker_fee = ppm_ceil(value, s.fee_tiers[fee_tier(s, maker, schedule)]["maker_ppm"])
+
+    remaining = order["remaining"] - lots
+    reserve(s, slot, order["remaining"], remaining)
+    key = position_key(s, market_slot)
+    event = s.events[emit(s, EVENT_FILL)]
+    event["side"] = taker["side"]
+    event["market"] = market_slot
+    event["account"] = account
+    event["counter_account"] = maker
+    event["order_id"] = taker["order_id"]
+    event["counter_order_id"] = order["order_id"]
+    event["price"] = price
+    event["size"] = lots
+    event["remaining"] = remaining
+    event["fee_e6"] = taker_fee
+    event["counter_fee_e6"] = maker_fee
+    event["realized_e6"] = book_fill(
+        s, account, key, market_slot, taker["side"], lots, value, taker_fee
+    )
+    event["position"] = s.now[0]["book_position"]
+    event["counter_realized_e6"] = book_fill(
+        s, maker, key, market_slot, i8(order["side"]), lots, value, maker_fee
+    )
+    event["counter_position"] = s.now[0]["book_position"]
+    taker["remaining"] -= lots
+    taker["filled"] += lots
+    volume_add(s, account, value)
+    volume_add(s, maker, value)
+    position_close_if_empty(s, account, key)
+    s.accounts_dirty[account] = 1
+    s.accounts_dirty[maker] = 1
+
+    level = i8(order["level"])
+    s.levels[level]["lots"] -= lots
+    s.levels_dirty[level] = 1
+    order["remaining"] = remaining
+    s.orders_dirty[slot] = 1
+    market_traded(s, market_slot, price, value)
+    if market["kind"] != SPOT:
+        market["open_interest_lots"] += long_change(event["position"], taker["side"], lots)
+        market["open_interest_lots"] += long_change(
+            event["counter_position"], i8(order["side"]), lots
+        )
+    s.ledger[0]["fees_e6"] += taker_fee + maker_fee
+    if not remaining:
+        order_remove(s, slot)
+
+
+@helper
+def book_fill(s, account, key, market, side, lots, value, fee):
+    """Book one side of a fill; return the profit it realized, leave the position in `now`."""
+    sign = i8(1) if side == BUY else i8(-1)
+    s.accounts[account]["cash_e6"] -= sign * value + fee
+    position = s.positions[position_open(s, account, key)]
+    size = position["size"]
+    if s.markets[market]["kind"] == SPOT:
+        position["size"] = size + sign * lots * s.markets[market]["lot_units"]
+        s.now[0]["book_position"] = position["size"]
+        return i8(0)
+    position["size"] = size + sign * lots
+    s.now[0]["book_position"] = position["size"]
+    if size * sign >= 0:
+        position["entry_e6"] += value
+        return i8(0)
+    held = abs(size)
+    closed = lots if lots < held else held
+    cost = entry_closed(position["entry_e6"], held, closed)
+    worth = value // lots * closed
+    position["entry_e6"] += value - worth - cost
+    realized = -sign * (worth - cost)
+    position["realized_e6"] += realized
+    return realized
+
+
+@helper
+def long_change(position, side, lots):
+    """Change in lots held long by one side of a fill, from the position after it."""
+    before = position - lots if side == BUY else position + lots
+    return max(position, 0) - max(before, 0)
+
+
+@helper
+def market_traded(s, market, price, value):
+    """Note a trade in the market's row."""
+    row = s.markets[market]
+    row["last_ticks"] = price
+    row["trades_count"] += 1
+    volume = row["volume_e6"] + value
+    row["volume_e6"] = volume if volume < VOLUME_MAX_E6 else i8(VOLUME_MAX_E6)
+    s.markets_dirty[market] = 1

@@ -1,0 +1,418 @@
+"""Trading commands; the same functions as `spec.orders`.
+
+A handler judges and prepares the taker; `take` has one call site, in `block`.
+"""
+
+import numpy as np
+
+from quorate.compiled import helper
+from quorate.execution.kernels.book import (
+    best_level,
+    deadman_fired,
+    hold_e6,
+    notional,
+    order_cancel,
+    order_dead,
+    order_shrink,
+    position_key,
+    ppm_ceil,
+)
+from quorate.execution.kernels.maps import find_client
+from quorate.execution.kernels.margin import assess, fee_tier, worst_lots
+from quorate.execution.kernels.match import crosses, fillable, owns, reducible, stp_mode
+from quorate.execution.kernels.rows import position_code, position_of
+from quorate.execution.kernels.scalars import leverage_holds, market_price
+from quorate.types.codes import End, Flag, MarketKind, MarketStatus, Reject, Side, Stp, Tif
+from quorate.types.limits import CASH_TRADING_MAX_E6, LEVELS_MAX, ORDERS_MAX, TIERS_PER_SCHEDULE
+
+i8 = np.int64
+R = Reject
+OK = int(R.OK)
+BUY, SELL = int(Side.BUY), int(Side.SELL)
+SPOT = int(MarketKind.SPOT)
+STATUS_POST_ONLY, STATUS_REDUCE_ONLY = int(MarketStatus.POST_ONLY), int(MarketStatus.REDUCE_ONLY)
+STATUS_HALTED = int(MarketStatus.HALTED)
+REDUCE_ONLY, SLIDE, POST_ONLY = int(Flag.REDUCE_ONLY), int(Flag.SLIDE), int(Flag.POST_ONLY)
+MARKET = int(Flag.MARKET)
+GTT, IOC, FOK = int(Tif.GTT), int(Tif.IOC), int(Tif.FOK)
+CANCEL_TAKER = int(Stp.CANCEL_TAKER)
+END_USER, END_NONE = int(End.USER), int(End.NONE)
+MARKET_MUST_EXIST, MARKET_HALTED = int(R.MARKET_MUST_EXIST), int(R.MARKET_HALTED)
+MARKET_POST_ONLY, MARKET_REDUCE_ONLY = int(R.MARKET_POST_ONLY), int(R.MARKET_REDUCE_ONLY)
+FLAGS_MUST_AGREE = int(R.FLAGS_MUST_AGREE)
+SIZE_RANGE, SIZE_LOT = int(R.SIZE_MUST_BE_IN_RANGE), int(R.SIZE_MUST_BE_MULTIPLE_OF_LOT)
+PRICE_RANGE, PRICE_TICK = int(R.PRICE_MUST_BE_IN_RANGE), int(R.PRICE_MUST_BE_MULTIPLE_OF_TICK)
+EXPIRY_FUTURE = int(R.EXPIRY_MUST_BE_IN_THE_FUTURE)
+DEADMAN_FIRED = int(R.DEADMAN_FIRED_WAIT_A_BLOCK)
+CLIENT_OPEN = int(R.CLIENT_ID_ALREADY_OPEN)
+ORDERS_TOO_MANY = int(R.ORDERS_OPEN_TOO_MANY_CANCEL_SOME)
+TABLE_FULL = int(R.TABLE_FULL_SEND_LATER)
+WOULD_INCREASE = int(R.REDUCE_ONLY_WOULD_INCREASE)
+NO_LIQUIDITY = int(R.NO_LIQUIDITY_FOR_MARKET_ORDER)
+IMMEDIATE_NOT = int(R.IMMEDIATE_WOULD_NOT_FILL)
+POST_ONLY_CROSS = int(R.POST_ONLY_WOULD_CROSS)
+SELF_TRADE = int(R.SELF_TRADE_WOULD_CANCEL_TAKER)
+BALANCE_INSUFFICIENT = int(R.BALANCE_INSUFFICIENT)
+CASH_BOUND = int(R.ACCOUNT_CASH_BEYOND_BOUND)
+MARK_MISSING = int(R.MARK_PRICE_MISSING_WAIT)
+POSITION_LIMIT = int(R.POSITION_WOULD_PASS_LIMIT)
+MARGIN_INSUFFICIENT = int(R.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE)
+SESSION_ORDER, SESSION_POSITION = int(R.SESSION_ORDER_SIZE_LIMIT), int(R.SESSION_POSITION_LIMIT)
+SESSION_LEVERAGE = int(R.SESSION_LEVERAGE_LIMIT)
+ORDER_NOT_FOUND = int(R.ORDER_NOT_FOUND)
+ALREADY_FILLED = int(R.ORDER_ALREADY_FILLED_TO_THAT_SIZE)
+
+
+
+# --- place ---------------------------------------------------------------------------------------
+@helper
+def place(s, command):
+    """Judge a new order and prepare the taker."""
+    taker = s.taker[0]
+    taker["market"] = i8(command["market"])
+    taker["side"] = i8(command["side"])
+    taker["tif"] = i8(command["tif"])
+    taker["flags"] = i8(command["flags"])
+    taker["price"] = command["price"]
+    taker["size"] = command["size"]
+    taker["expiry_ms"] = command["expiry_ms"]
+    taker["cloid_hi"] = command["cloid_hi"]
+    taker["cloid_lo"] = command["cloid_lo"]
+    taker["replaced"] = 0
+    code = market_code(s, taker["market"], taker["flags"])
+    if code == OK:
+        code = size_code(s, taker["market"], taker["size"])
+    if code == OK:
+        code = price_code(s)
+    if code == OK:
+        code = place_code(s)
+    return code
+
+
+@helper
+def market_code(s, slot, flags):
+    """Whether the market takes orders of that kind now."""
+    if slot <= 0 or slot >= s.ledger[0]["markets_high"]:
+        return MARKET_MUST_EXIST
+    market = s.markets[slot]
+    status = market["status"]
+    if status == STATUS_HALTED:
+        return MARKET_HALTED
+    if status == STATUS_POST_ONLY and not flags & POST_ONLY:
+        return MARKET_POST_ONLY
+    if status == STATUS_REDUCE_ONLY and not flags & REDUCE_ONLY:
+        return MARKET_REDUCE_ONLY
+    if market["kind"] == SPOT and flags & REDUCE_ONLY:
+        return FLAGS_MUST_AGREE
+    return OK
+
+
+@helper
+def size_code(s, slot, size):
+    """Whether a size in lots is one of the market's."""
+    if size <= 0 or size > s.markets[slot]["size_max_lots"]:
+        return SIZE_RANGE
+    step = s.markets[slot]["lot_step"]
+    if step > 1 and size % step:
+        return SIZE_LOT
+    return OK
+
+
+@helper
+def price_code(s):
+    """Whether a limit price in ticks is one of the market's."""
+    taker = s.taker[0]
+    if taker["flags"] & MARKET:
+        return OK
+    market = s.markets[taker["market"]]
+    if taker["price"] <= 0 or taker["price"] > market["price_max_ticks"]:
+        return PRICE_RANGE
+    if market["tick_step"] > 1 and taker["price"] % market["tick_step"]:
+        return PRICE_TICK
+    return OK
+
+
+@helper
+def place_code(s):
+    """What only a new order, not a replaced one, must satisfy."""
+    taker = s.taker[0]
+    account = s.now[0]["account"]
+    if taker["tif"] == GTT and taker["expiry_ms"] <= s.now[0]["time_ms"]:
+        return EXPIRY_FUTURE
+    if deadman_fired(s, account):
+        return DEADMAN_FIRED
+    if (taker["cloid_hi"] or taker["cloid_lo"]) and find_client(
+        s, account, taker["cloid_hi"], taker["cloid_lo"]
+    ):
+        return CLIENT_OPEN
+    if taker["tif"] < IOC:
+        most = i8(s.parameters[0]["orders_per_account_max"])
+        if i8(s.accounts[account]["orders_count"]) >= most:
+            return ORDERS_TOO_MANY
+        ledger = s.ledger[0]
+        if not ledger["orders_free"] and ledger["orders_high"] >= ORDERS_MAX:
+            return TABLE_FULL
+        if not ledger["levels_free"] and ledger["levels_high"] >= LEVELS_MAX:
+            return TABLE_FULL
+    return OK
+
+
+# --- judgements that new and replaced orders share -----------------------------------------------
+@helper
+def prepare(s):
+    """Settle price and size of the taker and judge its risk; on OK it is ready for `take`."""
+    taker = s.taker[0]
+    account = s.now[0]["account"]
+    market = taker["market"]
+    taker["remaining"] = 0
+    taker["filled"] = 0
+    taker["end"] = END_NONE
+    taker["stamp"] += 1
+    code = cross_code(s)
+    if code != OK:
+        return code
+    key = position_key(s, market)
+    if taker["flags"] & REDUCE_ONLY:
+        cell = position_of(s, account, key)
+        lots = reducible(taker["side"], s.positions[cell]["size"]) if cell >= 0 else i8(0)
+        if not lots:
+            return WOULD_INCREASE
+        if lots < taker["size"]:
+            taker["size"] = lots
+    code = position_code(s, account, key)
+    if code != OK:
+        return code
+    schedule = s.markets[market]["fee_schedule"]
+    taker["hold_ppm"] = s.fee_tiers[schedule * TIERS_PER_SCHEDULE]["taker_ppm"]
+    if s.markets[market]["kind"] == SPOT:
+        code = spot_code(s, account)
+    else:
+        code = perpetual_code(s, account)
+    if code != OK:
+        return code
+    taker["remaining"] = taker["size"]
+    taker["active"] = 1
+    if taker["tif"] == FOK:
+        return fillable(s)
+    return OK
+
+
+@helper
+def cross_code(s):
+    """Settle a market order's price, keep post-only orders passive, refuse what cannot match."""
+    taker = s.taker[0]
+    market = s.markets[taker["market"]]
+    side, flags = taker["side"], taker["flags"]
+    opposite = best_level(s, taker["market"], 1 - side)
+    if not opposite:
+        if flags & MARKET:
+            return NO_LIQUIDITY
+        return IMMEDIATE_NOT if taker["tif"] == IOC else OK
+    best = s.levels[opposite]["price"]
+    if flags & MARKET:
+        taker["price"] = market_price(
+            side, best, market["slippage_max_ppm"], market["tick_step"], market["price_max_ticks"]
+        )
+    crossing = crosses(side, taker["price"], best)
+    if flags & POST_ONLY:
+        if crossing:
+            if not flags & SLIDE:
+                return POST_ONLY_CROSS
+            step = market["tick_step"]
+            taker["price"] = best - step if side == BUY else best + step
+            if taker["price"] <= 0 or taker["price"] > market["price_max_ticks"]:
+                return POST_ONLY_CROSS
+        return OK
+    if taker["tif"] == IOC and not crossing:
+        return IMMEDIATE_NOT
+    if crossing and stp_mode(s) == CANCEL_TAKER:
+        head = i8(s.levels[opposite]["head"])
+        if owns(s, i8(s.orders[head]["account"])) and order_dead(s, head) == END_NONE:
+            return SELF_TRADE
+    return OK
+
+
+@helper
+def spot_code(s, account):
+    """Whether the balances cover a spot order at its limit price, fee included."""
+    taker = s.taker[0]
+    market = s.markets[taker["market"]]
+    replaced = taker["replaced"]
+    value = notional(taker["price"], taker["size"], market["quantum_e6"])
+    code = session_order_code(s, value)
+    if code != OK:
+        return code
+    if taker["side"] == SELL:
+        cell = position_of(s, account, position_key(s, taker["market"]))
+        free = s.positions[cell]["size"] - s.positions[cell]["asks"] if cell >= 0 else i8(0)
+        if replaced:
+            free += s.orders[replaced]["remaining"] * market["lot_units"]
+        if free < taker["size"] * market["lot_units"]:
+            return BALANCE_INSUFFICIENT
+        return OK
+    if abs(s.accounts[account]["cash_e6"]) > CASH_TRADING_MAX_E6:
+        return CASH_BOUND
+    rate = s.fee_tiers[fee_tier(s, account, market["fee_schedule"])]["taker_ppm"]
+    if taker["hold_ppm"] > rate:
+        rate = taker["hold_ppm"]
+    cost = value + ppm_ceil(value, rate)
+    if replaced:
+        cost -= hold_e6(s, replaced, s.orders[replaced]["remaining"])
+    assess(s, account, i8(0), i8(0))
+    if s.now[0]["equity"] - cost < s.now[0]["margin"]:
+        return BALANCE_INSUFFICIENT
+    return OK
+
+
+@helper
+def perpetual_code(s, account):
+    """Initial margin with the order at its riskiest, loss against the mark and fee included."""
+    taker = s.taker[0]
+    market_slot = taker["market"]
+    market = s.markets[market_slot]
+    mark, quantum = market["mark_ticks"], market["quantum_e6"]
+    if not mark:
+        return MARK_MISSING
+    if abs(s.accounts[account]["cash_e6"]) > CASH_TRADING_MAX_E6:
+        return CASH_BOUND
+    added = taker["size"]
+    if taker["replaced"]:
+        added -= s.orders[taker["replaced"]]["remaining"]
+    size = bids = asks = i8(0)
+    cell = position_of(s, account, market_slot)
+    if cell >= 0:
+        size = s.positions[cell]["size"]
+        bids = s.positions[cell]["bids"]
+        asks = s.positions[cell]["asks"]
+    worst_before = worst_lots(size, bids, asks)
+    worse_by = taker["price"] - mark
+    if taker["side"] == BUY:
+        bids += added
+        side_lots = abs(size + bids)
+        side_before = abs(size + bids - added)
+        reducing = bids <= reducible(i8(BUY), size)
+    else:
+        asks += added
+        side_lots = abs(size - asks)
+        side_before = abs(size - asks + added)
+        reducing = asks <= reducible(i8(SELL), size)
+        worse_by = -worse_by
+    if side_lots > market["position_max_lots"] and side_lots > side_before:
+        return POSITION_LIMIT
+    worst = worst_lots(size, bids, asks)
+    value = notional(taker["price"], taker["size"], quantum)
+    loss = notional(worse_by, taker["size"], quantum) if worse_by > 0 else i8(0)
+    rate = s.fee_tiers[fee_tier(s, account, market["fee_schedule"])]["taker_ppm"]
+    assess(s, account, market_slot, worst)
+    equity = s.now[0]["equity"] - loss - ppm_ceil(value, rate)
+    code = session_order_code(s, value)
+    if code == OK and worst > worst_before:
+        code = session_position_code(s, notional(mark, worst, quantum), equity)
+    if code != OK:
+        return code
+    if equity >= s.now[0]["margin"] or (reducing and equity >= 0):
+        return OK
+    return MARGIN_INSUFFICIENT
+
+
+@helper
+def session_order_code(s, value):
+    """A session key's limit on the worth of one order."""
+    session = s.now[0]["session"]
+    if session:
+        most = s.sessions[session]["order_notional_max_e6"]
+        if most and value > most:
+            return SESSION_ORDER
+    return OK
+
+
+@helper
+def session_position_code(s, worst, equity):
+    """A session key's limits on one position and on the account's leverage."""
+    session = s.now[0]["session"]
+    if session:
+        row = s.sessions[session]
+        if row["position_notional_max_e6"] and worst > row["position_notional_max_e6"]:
+            return SESSION_POSITION
+        leverage = row["leverage_max_e2"]
+        if leverage and not leverage_holds(s.now[0]["value"], equity, leverage):
+            return SESSION_LEVERAGE
+    return OK
+
+
+# --- modify --------------------------------------------------------------------------------------
+@helper
+def modify(s, slot, command):
+    """Change price and total size: shrink in place, or prepare the taker that replaces it."""
+    order = s.orders[slot]
+    account = s.now[0]["account"]
+    if not slot or i8(order["account"]) != account or order_dead(s, slot) != END_NONE:
+        return ORDER_NOT_FOUND
+    taker = s.taker[0]
+    size = command["size"]
+    taker["market"] = i8(order["market"])
+    taker["side"] = i8(order["side"])
+    taker["tif"] = i8(order["tif"])
+    taker["flags"] = i8(command["flags"]) | (i8(order["flags"]) & REDUCE_ONLY)
+    taker["price"] = command["price"]
+    taker["expiry_ms"] = order["expiry_ms"]
+    taker["cloid_hi"] = order["cloid_hi"]
+    taker["cloid_lo"] = order["cloid_lo"]
+    taker["replaced"] = slot
+    code = market_code(s, taker["market"], taker["flags"])
+    if code == OK:
+        code = size_code(s, taker["market"], size)
+    if code == OK:
+        code = price_code(s)
+    if code != OK:
+        return code
+    filled = order["size"] - order["remaining"]
+    if size <= filled:
+        return ALREADY_FILLED
+    lots = size - filled
+    if taker["price"] != order["price"] or lots > order["remaining"]:
+        taker["size"] = lots
+        return prepare(s)
+    order_shrink(s, slot, order["remaining"] - lots)
+    order["size"] = size
+    now = s.now[0]
+    now["receipt_side"] = taker["side"]
+    now["receipt_market"] = taker["market"]
+    now["receipt_order"] = order["order_id"]
+    now["receipt_price"] = taker["price"]
+    now["receipt_remaining"] = lots
+    return OK
+
+
+# --- cancel --------------------------------------------------------------------------------------
+@helper
+def cancel(s, slot):
+    """Take one's own order out of the book; possible in every market status."""
+    order = s.orders[slot]
+    now = s.now[0]
+    if not slot or i8(order["account"]) != now["account"]:
+        return ORDER_NOT_FOUND
+    now["receipt_side"] = i8(order["side"])
+    now["receipt_market"] = i8(order["market"])
+    now["receipt_order"] = order["order_id"]
+    now["receipt_price"] = order["price"]
+    order_cancel(s, slot, END_USER)
+    return OK
+
+
+@helper
+def cancel_all(s, market):
+    """Cancel every order of the account, or those in one market; newest first."""
+    if market >= s.ledger[0]["markets_high"]:
+        return MARKET_MUST_EXIST
+    now = s.now[0]
+    slot = i8(s.accounts[now["account"]]["orders_head"])
+    while slot:
+        order = s.orders[slot]
+        following = i8(order["account_next"])
+        if market == 0 or i8(order["market"]) == market:
+            order_cancel(s, slot, END_USER)
+            now["receipt_filled"] += 1
+        slot = following
+    now["receipt_market"] = market
+    return OK

@@ -1,0 +1,158 @@
+"""The arrays that kernels work on, as one record: committed tables, derived indexes, scratch.
+
+Committed tables have the dtypes of `types.records`. Everything else is derived: rebuilt at load,
+never hashed, snapshotted or iterated for a result. The multipliers of the hash maps are a secret of
+the process, so that nobody can choose keys that collide.
+
+The whole state is one NumPy record whose fields are the tables at the size of their limits. It is
+zeroed memory of the operating system, so that only rows in use take real memory; nothing ever moves
+or grows; and a kernel passes one pointer to its helpers, where a tuple of arrays would be hundreds
+of arguments and minutes of compilation (docs/decisions/005-state-record.md).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from quorate.types import limits
+from quorate.types import records as r
+from quorate.types.records import Table
+
+EMPTY = 2**31 - 1  # a tree without leaves
+KEY_WORDS = 4  # an address and a subaccount as four 48-bit words
+POSITION_CLASSES = 7  # extents of 1, 2, 4 .. 64 cells of one position
+NONCE_CLASSES = 5  # extents of 1, 2, 4 .. 16 cells of eight nonces
+NONCES_PER_CELL = 8
+POSITION_CELLS = 2 * limits.POSITIONS_MAX
+NONCE_CELLS = 2**22
+ORDER_MAP = 2 * limits.ORDERS_MAX
+ORDER_MAP_LEAST = 2**12
+EVENT_ROWS = 2**16
+assert 1 << (POSITION_CLASSES - 1) == limits.POSITIONS_PER_ACCOUNT_MAX
+assert NONCES_PER_CELL << (NONCE_CLASSES - 1) >= limits.NONCES_PER_SIGNER
+# Extents are at most twice what they hold, rounded up to a cell; compaction reaches that.
+assert 2 * limits.POSITIONS_MAX <= POSITION_CELLS
+assert 2 * (limits.NONCES_MAX // NONCES_PER_CELL + limits.NONCE_ROWS_MAX) <= NONCE_CELLS
+assert EVENT_ROWS > limits.ORDERS_EXAMINED_PER_COMMAND_MAX + 8
+assert EVENT_ROWS > limits.DEADMAN_CANCELS_PER_BLOCK + limits.SWEEP_ORDERS_PER_BLOCK
+
+# Trees by number: index of `key_roots` and of `tree_meta`, whose columns are the nodes used so far
+# and the head of the free nodes.
+LEVEL_TREE, ACCOUNT_TREE, SESSION_TREE, NONCE_TREE = 0, 1, 2, 3
+
+
+def int64_fields(names: str) -> np.dtype[Any]:
+    """A record of int64 fields."""
+    return np.dtype([(name, "<i8") for name in names.split()])
+
+
+TAKER = int64_fields(
+    "market side tif flags price size expiry_ms cloid_hi cloid_lo hold_ppm order_id "
+    "remaining filled end active replaced stamp"
+)
+NOW = int64_fields(
+    "height time_ms bundle command account session events equity margin value book_position "
+    "receipt_end receipt_side receipt_market receipt_order receipt_price receipt_filled "
+    "receipt_remaining"
+)
+CORE = int64_fields("map_mask")
+
+
+def key_tree(name: str, rows: int) -> list[tuple[Any, ...]]:
+    """Fields of a tree over addresses: children, bits, keys."""
+    return [
+        (f"{name}_child", "<i4", (rows, 2)),
+        (f"{name}_bit", "<i4", (rows,)),
+        (f"{name}_keys", "<i8", (rows, KEY_WORDS)),
+    ]
+
+
+STATE = np.dtype(
+    [
+        # one row each
+        ("chain", r.CHAIN, (1,)),
+        ("ledger", r.LEDGER, (1,)),
+        ("parameters", r.PARAMETERS, (1,)),
+        ("taker", TAKER, (1,)),
+        ("now", NOW, (1,)),
+        ("core", CORE, (1,)),
+        # committed tables
+        ("assets", r.ASSET, (limits.ASSETS_MAX,)),
+        ("markets", r.MARKET, (limits.MARKETS_MAX,)),
+        ("margin_tiers", r.MARGIN_TIER, (limits.SCHEDULES_MAX * limits.TIERS_PER_SCHEDULE,)),
+        ("fee_tiers", r.FEE_TIER, (limits.SCHEDULES_MAX * limits.TIERS_PER_SCHEDULE,)),
+        ("accounts", r.ACCOUNT, (limits.ACCOUNTS_MAX,)),
+        ("positions", r.POSITION, (POSITION_CELLS,)),
+        ("orders", r.ORDER, (limits.ORDERS_MAX,)),
+        ("levels", r.LEVEL, (limits.LEVELS_MAX,)),
+        ("sessions", r.SESSION, (limits.SESSIONS_MAX,)),
+        ("nonces", r.NONCES, (limits.NONCE_ROWS_MAX,)),
+        ("nonce_cells", "<i8", (NONCE_CELLS, NONCES_PER_CELL)),
+        # dirty flags, one byte a row; of small tables one byte a table
+        ("small_dirty", "u1", (16,)),
+        ("markets_dirty", "u1", (limits.MARKETS_MAX,)),
+        ("accounts_dirty", "u1", (limits.ACCOUNTS_MAX,)),
+        ("orders_dirty", "u1", (limits.ORDERS_MAX,)),
+        ("levels_dirty", "u1", (limits.LEVELS_MAX,)),
+        ("sessions_dirty", "u1", (limits.SESSIONS_MAX,)),
+        ("nonces_dirty", "u1", (limits.NONCE_ROWS_MAX,)),
+        # where an account's positions and a signer's nonces lie: first cell and size class; the
+        # free extents by class and, last, the highest cell used
+        ("positions_first", "<i4", (limits.ACCOUNTS_MAX,)),
+        ("positions_class", "i1", (limits.ACCOUNTS_MAX,)),
+        ("positions_free", "<i8", (POSITION_CLASSES + 1,)),
+        ("nonces_first", "<i4", (limits.NONCE_ROWS_MAX,)),
+        ("nonces_class", "i1", (limits.NONCE_ROWS_MAX,)),
+        ("nonces_free", "<i8", (NONCE_CLASSES + 1,)),
+        # search trees; roots of the price trees by 2 * market + side
+        ("level_child", "<i4", (limits.LEVELS_MAX, 2)),
+        ("level_bit", "<i4", (limits.LEVELS_MAX,)),
+        ("level_keys", "<i8", (limits.LEVELS_MAX, 1)),
+        ("level_roots", "<i4", (2 * limits.MARKETS_MAX,)),
+        *key_tree("account", limits.ACCOUNTS_MAX),
+        *key_tree("session", limits.SESSIONS_MAX),
+        *key_tree("nonce", limits.NONCE_ROWS_MAX),
+        ("key_roots", "<i4", (4,)),
+        ("tree_meta", "<i8", (4, 2)),
+        ("probe", "<i8", (KEY_WORDS,)),
+        # hash maps from ids to order slots, used up to `map_mask`
+        ("secrets", "<i8", (8,)),
+        ("id_map", "<i8", (ORDER_MAP,)),
+        ("client_map", "<i8", (ORDER_MAP,)),
+        # what the current command knows of makers
+        ("maker_stamp", "<i8", (limits.ACCOUNTS_MAX,)),
+        ("maker_tentative", "<i8", (limits.ACCOUNTS_MAX,)),
+        ("maker_holds", "u1", (limits.ACCOUNTS_MAX,)),
+        ("events", r.EVENT, (EVENT_ROWS,)),
+    ],
+    align=True,
+)
+State = Any  # np.record of STATE: fields by attribute, each a view
+
+assert STATE.itemsize < 2**31, "NumPy keeps field offsets in 32 bits"
+
+# Tables whose dirtiness is one flag each, by table number.
+SMALL_TABLES = (
+    Table.CHAIN,
+    Table.LEDGER,
+    Table.PARAMETERS,
+    Table.ASSETS,
+    Table.MARGIN_TIERS,
+    Table.FEE_TIERS,
+)
+
+# Why `run_block` stopped before the end.
+DONE, DRAIN_EVENTS, GROW_MAPS, COMPACT_POSITIONS, COMPACT_NONCES = 0, 1, 2, 3, 4
+
+
+def allocate(secrets: Any) -> State:
+    """An empty state. `secrets`: int64[8] in [1, 2**31 - 1), random per process."""
+    s = np.zeros(1, STATE).view(np.recarray)[0]
+    s.positions_free[:] = -1
+    s.nonces_free[:] = -1
+    s.level_roots[:] = EMPTY
+    s.key_roots[:] = EMPTY
+    s.tree_meta[:, 1] = -1
+    s.secrets[:] = secrets
+    s.core[0]["map_mask"] = ORDER_MAP_LEAST - 1
+    return s

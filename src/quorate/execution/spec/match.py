@@ -1,0 +1,349 @@
+"""Matching: price first, then time. One loop for every order; a dry run of it for fill-or-kill.
+
+Work is bounded: each resting order that the loop looks at counts as examined, whether it trades,
+is cancelled (dead, without margin, self-trade) or stops the taker.
+
+A maker's margin is judged once per command, on the state before the taker's first fill with it.
+An account that does not cover its initial margin may only reduce its position: its orders then
+count as reduce-only. Fills move lots from order to position, which never raises initial margin.
+"""
+
+from dataclasses import dataclass, field
+
+from quorate.execution import rules
+from quorate.execution.spec.accounts import (
+    position_close_if_empty,
+    position_of,
+    position_open,
+)
+from quorate.execution.spec.book import (
+    best_level,
+    order_cancel,
+    order_dead,
+    order_remove,
+    order_rest,
+    order_shrink,
+    position_key,
+    reserve,
+)
+from quorate.execution.spec.context import Context
+from quorate.execution.spec.margin import fee_rates, margin_holds, volume_add
+from quorate.execution.spec.rows import Account, Market, Order, Position
+from quorate.types.codes import End, EventKind, Flag, MarketKind, Reject, Side, Stp, Tif
+from quorate.types.limits import VOLUME_MAX_E6
+from quorate.types.records import Table
+
+
+@dataclass(slots=True)
+class Taker:
+    """An order on its way into the book. Price in ticks, sizes in lots."""
+
+    market: int
+    side: int
+    tif: int
+    flags: int
+    price: int
+    size: int
+    expiry_ms: int = 0
+    cloid_hi: int = 0
+    cloid_lo: int = 0
+    hold_ppm: int = 0
+    order_id: int = 0
+    remaining: int = 0
+    filled: int = 0
+    end: End = End.NONE
+    margins: dict[int, bool] = field(default_factory=dict)
+
+
+def owns(c: Context, taker: Taker, maker_account: int) -> bool:
+    """Whether maker and taker count as one for self-trade prevention."""
+    if maker_account == c.account:
+        return True
+    if not taker.flags & Flag.STP_MASTER:
+        return False
+    taker_row = c.t.row(Table.ACCOUNTS, c.account)
+    return bool(taker_row.address == c.t.row(Table.ACCOUNTS, maker_account).address)
+
+
+def offered(
+    c: Context, taker: Taker, market: Market, order: Order, tentative: int
+) -> tuple[int, End]:
+    """Lots that a resting order may trade now, or 0 and why it must go.
+
+    `tentative` is what a dry run has already taken from this maker's position, signed.
+    """
+    account = c.t.row(Table.ACCOUNTS, order.account)
+    unrisky = market.kind == MarketKind.SPOT and order.side == Side.SELL
+    if order.account not in taker.margins:
+        taker.margins[order.account] = unrisky or margin_holds(c.t, account)
+    holds = taker.margins[order.account]
+    if holds and not order.flags & Flag.REDUCE_ONLY:
+        return order.remaining, End.NONE
+    why = End.REDUCE_ONLY if holds else End.MARGIN
+    if market.kind == MarketKind.SPOT:
+        return 0, why
+    position = position_of(account, order.market)
+    size = (position.size if position else 0) + tentative
+    lots = min(order.remaining, rules.reducible(order.side, size))
+    return lots, (End.NONE if lots else why)
+
+
+def fillable(c: Context, taker: Taker) -> Reject:
+    """Dry run of `take` for a fill-or-kill order: whether its whole size would trade."""
+    parameters = c.t.row(Table.PARAMETERS, 0)
+    market = c.t.row(Table.MARKETS, taker.market)
+    left, fills, examined = taker.size, 0, 0
+    tentative: dict[int, int] = {}
+    level_slot = best_level(market, 1 - taker.side)
+    while level_slot:
+        level = c.t.row(Table.LEVELS, level_slot)
+        if not rules.crosses(taker.side, taker.price, level.price):
+            break
+        slot = level.head
+        while slot:
+            if (
+                examined == parameters.orders_examined_per_command_max
+                or fills == parameters.fills_per_command_max
+            ):
+                return Reject.FILL_OR_KILL_BEYOND_WORK_LIMIT
+            examined += 1
+            order = c.t.row(Table.ORDERS, slot)
+            if not order_dead(c, order):
+                if owns(c, taker, order.account):
+                    if stp_mode(taker) != Stp.CANCEL_MAKER:
+                        return Reject.FILL_OR_KILL_NOT_FILLABLE
+                else:
+                    seen = tentative.get(order.account, 0)
+                    lots, _ = offered(c, taker, market, order, seen)
+                    if lots:
+                        fills += 1
+                        if lots >= left:
+                            return Reject.OK
+                        left -= lots
+                        sign = 1 if order.side == Side.BUY else -1
+                        tentative[order.account] = seen + sign * lots
+                        if lots < order.remaining:
+                            continue  # `match` looks at it again, finds nothing and cancels it
+            slot = order.newer
+        level_slot = level.worse
+    return Reject.FILL_OR_KILL_NOT_FILLABLE
+
+
+def stp_mode(taker: Taker) -> Stp:
+    """The taker's self-trade mode."""
+    return Stp((taker.flags & Flag.STP_MASK) >> Flag.STP_SHIFT)
+
+
+def take(c: Context, taker: Taker) -> None:
+    """Give the order an id, match it against the book, and rest or cancel what remains."""
+    ledger = c.t.row(Table.LEDGER, 0)
+    taker.order_id = ledger.order_id_next
+    ledger.order_id_next += 1
+    c.t.put(Table.LEDGER, 0, ledger)
+    match(c, taker)
+    if not taker.remaining:
+        if taker.end == End.NONE:
+            taker.end = End.FILLED
+        return
+    if taker.end == End.NONE and taker.tif in (Tif.IOC, Tif.FOK):
+        taker.end = End.IMMEDIATE
+    if taker.end == End.NONE:
+        order_rest(c, resting(c, taker))
+    else:
+        taker.remaining = 0
+
+
+def resting(c: Context, taker: Taker) -> Order:
+    """The row of what remains of an order."""
+    return Order(
+        order_id=taker.order_id,
+        price=taker.price,
+        size=taker.size,
+        remaining=taker.remaining,
+        expiry_ms=taker.expiry_ms,
+        cloid_hi=taker.cloid_hi,
+        cloid_lo=taker.cloid_lo,
+        placed_ms=c.time_ms,
+        account=c.account,
+        market=taker.market,
+        hold_ppm=taker.hold_ppm,
+        side=taker.side,
+        tif=taker.tif,
+        flags=taker.flags & Flag.REDUCE_ONLY,
+    )
+
+
+def match(c: Context, taker: Taker) -> None:
+    """Trade against the best resting orders until nothing more crosses or the work is done."""
+    parameters = c.t.row(Table.PARAMETERS, 0)
+    fills = examined = 0
+    while taker.remaining:
+        market = c.t.row(Table.MARKETS, taker.market)
+        level_slot = best_level(market, 1 - taker.side)
+        if not level_slot:
+            return
+        level = c.t.row(Table.LEVELS, level_slot)
+        if not rules.crosses(taker.side, taker.price, level.price):
+            return
+        if (
+            examined == parameters.orders_examined_per_command_max
+            or fills == parameters.fills_per_command_max
+        ):
+            taker.end = End.WORK_LIMIT
+            return
+        examined += 1
+        slot = level.head
+        maker = c.t.row(Table.ORDERS, slot)
+        dead = order_dead(c, maker)
+        if dead:
+            order_cancel(c, slot, dead)
+            continue
+        if owns(c, taker, maker.account):
+            if self_trade(c, taker, slot, maker):
+                return
+            continue
+        lots, why = offered(c, taker, market, maker, 0)
+        if not lots:
+            order_cancel(c, slot, why)
+            continue
+        fill(c, taker, slot, min(lots, taker.remaining))
+        fills += 1
+
+
+def self_trade(c: Context, taker: Taker, slot: int, maker: Order) -> bool:
+    """Apply the taker's mode to its own resting order; return whether the taker stops."""
+    mode = stp_mode(taker)
+    if mode == Stp.REDUCE_BOTH:
+        lots = min(taker.remaining, maker.remaining)
+        taker.remaining -= lots
+        if lots == maker.remaining:
+            order_cancel(c, slot, End.SELF_TRADE)
+        else:
+            order_shrink(c.t, slot, lots)
+            c.emit(
+                EventKind.REDUCED,
+                side=maker.side,
+                end=End.SELF_TRADE,
+                market=maker.market,
+                account=maker.account,
+                order_id=maker.order_id,
+                price=maker.price,
+                size=lots,
+                remaining=maker.remaining - lots,
+            )
+        if not taker.remaining:
+            taker.end = End.SELF_TRADE
+        return not taker.remaining
+    if mode != Stp.CANCEL_TAKER:
+        order_cancel(c, slot, End.SELF_TRADE)
+    if mode != Stp.CANCEL_MAKER:
+        taker.end = End.SELF_TRADE
+        return True
+    return False
+
+
+# --- one fill ------------------------------------------------------------------------------------
+def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
+    """Exchange `lots` at the maker's price: money, positions, fees, volumes, and the event."""
+    t = c.t
+    maker = t.row(Table.ORDERS, slot)
+    market = t.row(Table.MARKETS, taker.market)
+    taker_row = t.row(Table.ACCOUNTS, c.account)
+    maker_row = t.row(Table.ACCOUNTS, maker.account)
+    value = rules.notional(maker.price, lots, market.quantum_e6)
+    _, taker_ppm = fee_rates(t, taker_row, market.fee_schedule, c.time_ms)
+    maker_ppm, _ = fee_rates(t, maker_row, market.fee_schedule, c.time_ms)
+    taker_fee = rules.ppm_ceil(value, taker_ppm)
+    maker_fee = rules.ppm_ceil(value, maker_ppm)
+
+    reserve(maker_row, market, maker, maker.remaining, maker.remaining - lots)
+    key = position_key(taker.market, market)
+    taker_position, taker_realized = book_fill(
+        taker_row, key, market, taker.side, lots, value, taker_fee
+    )
+    maker_position, maker_realized = book_fill(
+        maker_row, key, market, maker.side, lots, value, maker_fee
+    )
+    taker.remaining -= lots
+    taker.filled += lots
+    volume_add(taker_row, value, c.time_ms)
+    volume_add(maker_row, value, c.time_ms)
+    c.emit(
+        EventKind.FILL,
+        side=taker.side,
+        market=taker.market,
+        account=c.account,
+        counter_account=maker.account,
+        order_id=taker.order_id,
+        counter_order_id=maker.order_id,
+        price=maker.price,
+        size=lots,
+        remaining=maker.remaining - lots,
+        fee_e6=taker_fee,
+        counter_fee_e6=maker_fee,
+        position=taker_position,
+        counter_position=maker_position,
+        realized_e6=taker_realized,
+        counter_realized_e6=maker_realized,
+    )
+    position_close_if_empty(taker_row, key)
+    t.put(Table.ACCOUNTS, c.account, taker_row)
+    t.put(Table.ACCOUNTS, maker.account, maker_row)
+
+    level = t.row(Table.LEVELS, maker.level)
+    level.lots -= lots
+    t.put(Table.LEVELS, maker.level, level)
+    maker.remaining -= lots
+    t.put(Table.ORDERS, slot, maker)
+    market_traded(market, maker.price, value)
+    if market.kind == MarketKind.PERPETUAL:
+        market.open_interest_lots += long_change(taker_position, taker.side, lots)
+        market.open_interest_lots += long_change(maker_position, maker.side, lots)
+    t.put(Table.MARKETS, taker.market, market)
+    ledger = t.row(Table.LEDGER, 0)
+    ledger.fees_e6 += taker_fee + maker_fee
+    t.put(Table.LEDGER, 0, ledger)
+    if not maker.remaining:
+        order_remove(t, slot)
+
+
+def book_fill(
+    account: Account, key: int, market: Market, side: int, lots: int, value_e6: int, fee_e6: int
+) -> tuple[int, int]:
+    """Book one side of a fill; return the position after it and the profit it realized."""
+    sign = 1 if side == Side.BUY else -1
+    account.cash_e6 -= sign * value_e6 + fee_e6
+    position = position_open(account, key)
+    if market.kind == MarketKind.SPOT:
+        position.size += sign * lots * market.lot_units
+        return position.size, 0
+    realized = entry_move(position, sign, lots, value_e6)
+    position.realized_e6 += realized
+    return position.size, realized
+
+
+def entry_move(position: Position, sign: int, lots: int, value_e6: int) -> int:
+    """Move a position by signed lots, keep its cost basis, return the profit of what it closed."""
+    size = position.size
+    position.size += sign * lots
+    if size * sign >= 0:
+        position.entry_e6 += value_e6
+        return 0
+    closed = min(lots, abs(size))
+    cost = rules.entry_closed(position.entry_e6, abs(size), closed)
+    worth = value_e6 // lots * closed
+    position.entry_e6 += value_e6 - worth - cost
+    return -sign * (worth - cost)
+
+
+def long_change(position: int, side: int, lots: int) -> int:
+    """Change in lots held long by one side of a fill, from the position after it."""
+    before = position - lots if side == Side.BUY else position + lots
+    return max(position, 0) - max(before, 0)
+
+
+def market_traded(market: Market, price: int, value_e6: int) -> None:
+    """Note a trade in the market's row."""
+    market.last_ticks = price
+    market.trades_count += 1
+    market.volume_e6 = min(market.volume_e6 + value_e6, VOLUME_MAX_E6)

@@ -1,0 +1,373 @@
+"""Trading commands: place, modify, cancel. Everything is judged first and applied afterwards."""
+
+from dataclasses import dataclass
+
+from quorate.execution import rules
+from quorate.execution.spec.accounts import (
+    deadman_fired,
+    position_code,
+    position_of,
+)
+from quorate.execution.spec.book import (
+    best_level,
+    hold_e6,
+    order_cancel,
+    order_dead,
+    order_shrink,
+    position_key,
+)
+from quorate.execution.spec.context import Context
+from quorate.execution.spec.margin import assess, fee_rates
+from quorate.execution.spec.match import Taker, fillable, owns, take
+from quorate.execution.spec.rows import Account, Market, Order
+from quorate.execution.spec.tables import Tables
+from quorate.types.codes import (
+    End,
+    Flag,
+    MarketKind,
+    MarketStatus,
+    Reject,
+    Side,
+    Stp,
+    Tif,
+)
+from quorate.types.limits import CASH_TRADING_MAX_E6, LEVELS_MAX, ORDERS_MAX, TIERS_PER_SCHEDULE
+from quorate.types.records import Table
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What the receipt of a command says besides its code. Sizes in lots."""
+
+    side: int = 0
+    end: End = End.NONE
+    market: int = 0
+    order_id: int = 0
+    price: int = 0
+    filled: int = 0
+    remaining: int = 0
+
+
+# --- place ---------------------------------------------------------------------------------------
+def place(
+    c: Context,
+    taker: Taker,
+    receipt: Receipt,
+) -> Reject:
+    """Judge a new order, match it, and rest what remains if it may rest."""
+    code = market_code(c.t, taker.market, taker.flags)
+    if code:
+        return code
+    market = c.t.row(Table.MARKETS, taker.market)
+    code = size_code(market, taker.size) or price_code(market, taker) or place_code(c, taker)
+    code = code or prepare(c, market, taker, 0)
+    if code:
+        return code
+    take(c, taker)
+    report(taker, receipt)
+    return Reject.OK
+
+
+def report(taker: Taker, receipt: Receipt) -> None:
+    """Fill in a receipt from an order that has been through the book."""
+    receipt.side, receipt.end, receipt.market = taker.side, taker.end, taker.market
+    receipt.order_id, receipt.price = taker.order_id, taker.price
+    receipt.filled, receipt.remaining = taker.filled, taker.remaining
+
+
+def market_code(t: Tables, slot: int, flags: int) -> Reject:
+    """Whether the market takes orders of that kind now."""
+    if not 0 < slot < t.row(Table.LEDGER, 0).markets_high:
+        return Reject.MARKET_MUST_EXIST
+    market = t.row(Table.MARKETS, slot)
+    if market.status == MarketStatus.HALTED:
+        return Reject.MARKET_HALTED
+    if market.status == MarketStatus.POST_ONLY and not flags & Flag.POST_ONLY:
+        return Reject.MARKET_POST_ONLY
+    if market.status == MarketStatus.REDUCE_ONLY and not flags & Flag.REDUCE_ONLY:
+        return Reject.MARKET_REDUCE_ONLY
+    if market.kind == MarketKind.SPOT and flags & Flag.REDUCE_ONLY:
+        return Reject.FLAGS_MUST_AGREE
+    return Reject.OK
+
+
+def size_code(market: Market, size: int) -> Reject:
+    """Whether a size in lots is one of the market's."""
+    if not 0 < size <= market.size_max_lots:
+        return Reject.SIZE_MUST_BE_IN_RANGE
+    if size % market.lot_step:
+        return Reject.SIZE_MUST_BE_MULTIPLE_OF_LOT
+    return Reject.OK
+
+
+def price_code(market: Market, taker: Taker) -> Reject:
+    """Whether a limit price in ticks is one of the market's."""
+    if taker.flags & Flag.MARKET:
+        return Reject.OK
+    if not 0 < taker.price <= market.price_max_ticks:
+        return Reject.PRICE_MUST_BE_IN_RANGE
+    if taker.price % market.tick_step:
+        return Reject.PRICE_MUST_BE_MULTIPLE_OF_TICK
+    return Reject.OK
+
+
+def place_code(c: Context, taker: Taker) -> Reject:
+    """What only a new order, not a replaced one, must satisfy."""
+    if taker.tif == Tif.GTT and taker.expiry_ms <= c.time_ms:
+        return Reject.EXPIRY_MUST_BE_IN_THE_FUTURE
+    account = c.t.row(Table.ACCOUNTS, c.account)
+    if deadman_fired(account, c.time_ms):
+        return Reject.DEADMAN_FIRED_WAIT_A_BLOCK
+    if (taker.cloid_hi or taker.cloid_lo) and c.t.find_client(
+        c.account, taker.cloid_hi, taker.cloid_lo
+    ):
+        return Reject.CLIENT_ID_ALREADY_OPEN
+    if taker.tif in (Tif.GTC, Tif.GTT):
+        if account.orders_count >= c.t.row(Table.PARAMETERS, 0).orders_per_account_max:
+            return Reject.ORDERS_OPEN_TOO_MANY_CANCEL_SOME
+        ledger = c.t.row(Table.LEDGER, 0)
+        orders_full = not ledger.orders_free and ledger.orders_high >= ORDERS_MAX
+        levels_full = not ledger.levels_free and ledger.levels_high >= LEVELS_MAX
+        if orders_full or levels_full:
+            return Reject.TABLE_FULL_SEND_LATER
+    return Reject.OK
+
+
+# --- judgements that new and replaced orders share -----------------------------------------------
+def prepare(c: Context, market: Market, taker: Taker, replaced: int) -> Reject:
+    """Settle price and size of an order and judge its risk; `replaced` is the order it replaces."""
+    code = cross_code(c, market, taker)
+    if code:
+        return code
+    account = c.t.row(Table.ACCOUNTS, c.account)
+    key = position_key(taker.market, market)
+    if taker.flags & Flag.REDUCE_ONLY:
+        position = position_of(account, key)
+        lots = rules.reducible(taker.side, position.size if position else 0)
+        if not lots:
+            return Reject.REDUCE_ONLY_WOULD_INCREASE
+        taker.size = min(taker.size, lots)
+    code = position_code(c.t, account, key)
+    if code:
+        return code
+    schedule = market.fee_schedule
+    taker.hold_ppm = c.t.row(Table.FEE_TIERS, schedule * TIERS_PER_SCHEDULE).taker_ppm
+    if market.kind == MarketKind.SPOT:
+        code = spot_code(c, account, market, taker, replaced)
+    else:
+        code = perpetual_code(c, account, market, taker, replaced)
+    if code:
+        return code
+    taker.remaining = taker.size
+    if taker.tif == Tif.FOK:
+        return fillable(c, taker)
+    return Reject.OK
+
+
+def cross_code(c: Context, market: Market, taker: Taker) -> Reject:
+    """Settle a market order's price, keep post-only orders passive, refuse what cannot match."""
+    opposite = best_level(market, 1 - taker.side)
+    if not opposite:
+        if taker.flags & Flag.MARKET:
+            return Reject.NO_LIQUIDITY_FOR_MARKET_ORDER
+        if taker.tif == Tif.IOC:
+            return Reject.IMMEDIATE_WOULD_NOT_FILL
+        return Reject.OK
+    level = c.t.row(Table.LEVELS, opposite)
+    best = level.price
+    if taker.flags & Flag.MARKET:
+        taker.price = rules.market_price(
+            taker.side, best, market.slippage_max_ppm, market.tick_step, market.price_max_ticks
+        )
+    crossing = rules.crosses(taker.side, taker.price, best)
+    if taker.flags & Flag.POST_ONLY:
+        if crossing:
+            if not taker.flags & Flag.SLIDE:
+                return Reject.POST_ONLY_WOULD_CROSS
+            step = market.tick_step
+            taker.price = best - step if taker.side == Side.BUY else best + step
+            if not 0 < taker.price <= market.price_max_ticks:
+                return Reject.POST_ONLY_WOULD_CROSS
+        return Reject.OK
+    if taker.tif == Tif.IOC and not crossing:
+        return Reject.IMMEDIATE_WOULD_NOT_FILL
+    if crossing and (taker.flags & Flag.STP_MASK) >> Flag.STP_SHIFT == Stp.CANCEL_TAKER:
+        maker = c.t.row(Table.ORDERS, level.head)
+        if owns(c, taker, maker.account) and not order_dead(c, maker):
+            return Reject.SELF_TRADE_WOULD_CANCEL_TAKER
+    return Reject.OK
+
+
+def spot_code(
+    c: Context, account: Account, market: Market, taker: Taker, replaced: int
+) -> Reject:
+    """Whether the balances cover a spot order at its limit price, fee included."""
+    old = c.t.row(Table.ORDERS, replaced) if replaced else Order()
+    value = rules.notional(taker.price, taker.size, market.quantum_e6)
+    code = session_order_code(c, value)
+    if code:
+        return code
+    if taker.side == Side.SELL:
+        position = position_of(account, position_key(taker.market, market))
+        free = position.size - position.asks if position else 0
+        free += old.remaining * market.lot_units
+        if free < taker.size * market.lot_units:
+            return Reject.BALANCE_INSUFFICIENT
+        return Reject.OK
+    if abs(account.cash_e6) > CASH_TRADING_MAX_E6:
+        return Reject.ACCOUNT_CASH_BEYOND_BOUND
+    _, taker_ppm = fee_rates(c.t, account, market.fee_schedule, c.time_ms)
+    cost = value + rules.ppm_ceil(value, max(taker.hold_ppm, taker_ppm))
+    freed = hold_e6(market, old, old.remaining) if replaced else 0
+    equity, margin, _ = assess(c.t, account)
+    if equity + freed - cost < margin:
+        return Reject.BALANCE_INSUFFICIENT
+    return Reject.OK
+
+
+def perpetual_code(
+    c: Context, account: Account, market: Market, taker: Taker, replaced: int
+) -> Reject:
+    """Initial margin with the order at its riskiest, loss against the mark and fee included.
+
+    A fill moves lots from the order into the position, which never raises the riskiest side; so
+    what holds here for the whole order at its limit holds after each of its fills.
+    """
+    old = c.t.row(Table.ORDERS, replaced) if replaced else Order()
+    if not market.mark_ticks:
+        return Reject.MARK_PRICE_MISSING_WAIT
+    if abs(account.cash_e6) > CASH_TRADING_MAX_E6:
+        return Reject.ACCOUNT_CASH_BEYOND_BOUND
+    position = position_of(account, taker.market)
+    size = position.size if position else 0
+    bids = position.bids if position else 0
+    asks = position.asks if position else 0
+    worst_before = rules.worst_lots(size, bids, asks)
+    if taker.side == Side.BUY:
+        bids += taker.size - old.remaining
+        side_lots = size + bids
+        side_before = abs(side_lots - taker.size + old.remaining)
+        reducing = bids <= rules.reducible(taker.side, size)
+    else:
+        asks += taker.size - old.remaining
+        side_lots = size - asks
+        side_before = abs(side_lots + taker.size - old.remaining)
+        reducing = asks <= rules.reducible(taker.side, size)
+    if abs(side_lots) > market.position_max_lots and abs(side_lots) > side_before:
+        return Reject.POSITION_WOULD_PASS_LIMIT
+    worst = rules.worst_lots(size, bids, asks)
+    value = rules.notional(taker.price, taker.size, market.quantum_e6)
+    worse_by = taker.price - market.mark_ticks
+    if taker.side == Side.SELL:
+        worse_by = -worse_by
+    loss = rules.notional(max(worse_by, 0), taker.size, market.quantum_e6)
+    _, taker_ppm = fee_rates(c.t, account, market.fee_schedule, c.time_ms)
+    equity, margin, total = assess(c.t, account, taker.market, worst)
+    equity -= loss + rules.ppm_ceil(value, taker_ppm)
+    code = session_order_code(c, value)
+    if not code and worst > worst_before:
+        worst_value = rules.notional(market.mark_ticks, worst, market.quantum_e6)
+        code = session_position_code(c, worst_value, total, equity)
+    if code:
+        return code
+    if equity >= margin or (reducing and equity >= 0):
+        return Reject.OK
+    return Reject.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE
+
+
+def session_order_code(c: Context, value_e6: int) -> Reject:
+    """A session key's limit on the worth of one order."""
+    if not c.session:
+        return Reject.OK
+    most = c.t.row(Table.SESSIONS, c.session).order_notional_max_e6
+    if most and value_e6 > most:
+        return Reject.SESSION_ORDER_SIZE_LIMIT
+    return Reject.OK
+
+
+def session_position_code(c: Context, worst_e6: int, total_e6: int, equity_e6: int) -> Reject:
+    """A session key's limits on one position and on the account's leverage."""
+    if not c.session:
+        return Reject.OK
+    session = c.t.row(Table.SESSIONS, c.session)
+    if session.position_notional_max_e6 and worst_e6 > session.position_notional_max_e6:
+        return Reject.SESSION_POSITION_LIMIT
+    if session.leverage_max_e2 and not rules.leverage_holds(
+        total_e6, equity_e6, session.leverage_max_e2
+    ):
+        return Reject.SESSION_LEVERAGE_LIMIT
+    return Reject.OK
+
+
+# --- modify --------------------------------------------------------------------------------------
+def modify(
+    c: Context, slot: int, price: int, size: int, flags: int, receipt: Receipt
+) -> Reject:
+    """Change price and total size. Only a pure shrink keeps the order's place in the queue."""
+    order = c.t.row(Table.ORDERS, slot)
+    if not slot or order.account != c.account or order_dead(c, order):
+        return Reject.ORDER_NOT_FOUND
+    market = c.t.row(Table.MARKETS, order.market)
+    flags |= order.flags & Flag.REDUCE_ONLY
+    taker = Taker(
+        market=order.market,
+        side=order.side,
+        tif=order.tif,
+        flags=flags,
+        price=price,
+        size=size,
+        expiry_ms=order.expiry_ms,
+        cloid_hi=order.cloid_hi,
+        cloid_lo=order.cloid_lo,
+    )
+    code = market_code(c.t, order.market, flags)
+    code = code or size_code(market, size) or price_code(market, taker)
+    if code:
+        return code
+    filled = order.size - order.remaining
+    if size <= filled:
+        return Reject.ORDER_ALREADY_FILLED_TO_THAT_SIZE
+    open_lots = size - filled
+    if price == order.price and open_lots <= order.remaining:
+        order_shrink(c.t, slot, order.remaining - open_lots)
+        order = c.t.row(Table.ORDERS, slot)
+        order.size = size
+        c.t.put(Table.ORDERS, slot, order)
+        receipt.side, receipt.market, receipt.order_id = order.side, order.market, order.order_id
+        receipt.price, receipt.remaining = price, open_lots
+        return Reject.OK
+    taker.size = open_lots
+    code = prepare(c, market, taker, slot)
+    if code:
+        return code
+    order_cancel(c, slot, End.REPLACED)
+    take(c, taker)
+    report(taker, receipt)
+    return Reject.OK
+
+
+# --- cancel --------------------------------------------------------------------------------------
+def cancel(c: Context, slot: int, receipt: Receipt) -> Reject:
+    """Take one's own order out of the book; possible in every market status."""
+    order = c.t.row(Table.ORDERS, slot)
+    if not slot or order.account != c.account:
+        return Reject.ORDER_NOT_FOUND
+    receipt.side, receipt.market, receipt.order_id = order.side, order.market, order.order_id
+    receipt.price = order.price
+    order_cancel(c, slot, End.USER)
+    return Reject.OK
+
+
+def cancel_all(c: Context, market_slot: int, receipt: Receipt) -> Reject:
+    """Cancel every order of the account, or those in one market; newest first."""
+    if market_slot >= c.t.row(Table.LEDGER, 0).markets_high:
+        return Reject.MARKET_MUST_EXIST
+    slot = c.t.row(Table.ACCOUNTS, c.account).orders_head
+    while slot:
+        order = c.t.row(Table.ORDERS, slot)
+        if market_slot in (0, order.market):
+            order_cancel(c, slot, End.USER)
+            receipt.filled += 1
+        slot = order.account_next
+    receipt.market = market_slot
+    return Reject.OK

@@ -1,0 +1,236 @@
+"""Answers to questions about the state, as trees of JSON values. Read between blocks, changes nothing.
+
+A question is an object with `ask` and its own fields; an answer has no key `error`, or only that.
+
+    status                                  where the chain stands
+    checkpoint                              the last one, with its signature
+    assets, markets                         all of them, in order of their numbers
+    depth      market, levels (20)          prices and lots on both sides, best first
+    trades     market, count (50)           the latest, newest first
+    account    account | address, sub (0)   row and positions
+    orders     account, count (1000)        its open orders
+    order      order_id                     one open order
+    proof      account | order_id           a proof file under the last checkpoint, as text
+
+Integers stay integers (prices in ticks, sizes in lots, money in 1e-6 of the quote), bytes are
+lower-case hex, addresses with 0x.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from quorate.commitment.proof import account_proof, checkpoint_fields, exported, order_proof
+from quorate.replica.views import positions
+from quorate.types.records import ADDRESS_BYTES, Table
+
+if TYPE_CHECKING:
+    from quorate.replica.replica import Replica
+
+Question = Mapping[str, Any]
+Answer = dict[str, Any]
+COUNT_MAX: Final = 10_000
+HIDDEN: Final = ("reserved",)
+
+
+class QuestionRefused(Exception):
+    """A question that has no answer. The message is one sentence for whoever asked."""
+
+
+def answer(replica: "Replica", question: Question) -> Answer:
+    """Answer a question; a refusal is an answer with `error`."""
+    handler = HANDLERS.get(str(question.get("ask", "")))
+    if handler is None:
+        return {"error": f"Ask for one of: {', '.join(HANDLERS)}."}
+    try:
+        return handler(replica, question)
+    except QuestionRefused as refused:
+        return {"error": str(refused)}
+
+
+# --- reading a question --------------------------------------------------------------------------
+def integer(question: Question, key: str, default: int | None = None) -> int:
+    """Take a field that is an integer, not negative."""
+    value = question.get(key, default)
+    if type(value) is not int or value < 0:
+        raise QuestionRefused(f"Give `{key}` as an integer.")
+    return value
+
+
+def slot_in(replica: "Replica", question: Question, key: str, table: Table) -> int:
+    """Take a field that is the number of a used row, from 1 on."""
+    slot = integer(question, key)
+    if not 0 < slot < len(replica.executor.tables.rows(table)):
+        raise QuestionRefused(f"No {key} has the number {slot}.")
+    return slot
+
+
+def account_slot(replica: "Replica", question: Question) -> int:
+    """Take the account that a question names by its number, or by address and subaccount."""
+    if "address" not in question:
+        return slot_in(replica, question, "account", Table.ACCOUNTS)
+    text = str(question["address"]).removeprefix("0x")
+    try:
+        address = bytes.fromhex(text)
+    except ValueError:
+        address = b""
+    if len(address) != ADDRESS_BYTES:
+        raise QuestionRefused(f"Give `address` as {2 * ADDRESS_BYTES} hex digits.")
+    rows = replica.executor.tables.rows(Table.ACCOUNTS)
+    same = (rows["address"] == np.frombuffer(address, np.uint8)).all(axis=1)
+    found = np.flatnonzero(same & (rows["sub"] == integer(question, "sub", 0)))
+    if not len(found) or not found[0]:
+        raise QuestionRefused(f"No account has the address 0x{address.hex()}.")
+    return int(found[0])
+
+
+def order_slot(replica: "Replica", question: Question) -> int:
+    """Find an open order by its id."""
+    order_id = integer(question, "order_id")
+    ids = replica.executor.tables.rows(Table.ORDERS)["order_id"]
+    found = np.flatnonzero(ids == order_id) if order_id else []
+    if not len(found):
+        raise QuestionRefused(f"No open order has the id {order_id}.")
+    return int(found[0])
+
+
+def fields(row: Any) -> Answer:
+    """Give a row's fields by name."""
+    found: Answer = {}
+    for name in row.dtype.names:
+        if name in HIDDEN:
+            continue
+        value = row[name]
+        if not isinstance(value, np.ndarray):
+            found[name] = int(value)
+        elif name == "name":
+            found[name] = value.tobytes().rstrip(b"\0").decode("ascii")
+        else:
+            octets = value.tobytes()
+            found[name] = ("0x" if len(octets) == ADDRESS_BYTES else "") + octets.hex()
+    return found
+
+
+# --- answers -------------------------------------------------------------------------------------
+def status(replica: "Replica", question: Question) -> Answer:
+    """Say where the chain stands."""
+    executor, identity = replica.executor, replica.settings.identity
+    ledger = executor.tables.rows(Table.LEDGER)[0]
+    chain = executor.chain()
+    return {
+        "chain_id": identity.chain_id,
+        "genesis_hash": identity.app_genesis.hex(),
+        "signer": replica.settings.signer.hex(),
+        "height": executor.height,
+        "time_ms": executor.time_ms,
+        "protocol_version": int(chain["protocol_version"]),
+        "state_root": executor.root.hex(),
+        "exec_block_digest": chain["exec_block_digest"].tobytes().hex(),
+        "accounts": int(ledger["accounts_high"]) - 1,
+        "markets": int(ledger["markets_high"]) - 1,
+        "orders_open": int(ledger["orders_live"]),
+        "fees_e6": int(ledger["fees_e6"]),
+        "batches_waiting": len(replica.pool),
+    }
+
+
+def checkpoint(replica: "Replica", question: Question) -> Answer:
+    """Give the last checkpoint."""
+    if replica.checkpoint is None:
+        raise QuestionRefused("There is no checkpoint before the first block.")
+    return checkpoint_fields(replica.checkpoint)
+
+
+def assets(replica: "Replica", question: Question) -> Answer:
+    """List the assets; 0 is the quote asset."""
+    rows = replica.executor.tables.rows(Table.ASSETS)
+    return {"assets": [{"asset": slot, **fields(row)} for slot, row in enumerate(rows)]}
+
+
+def markets(replica: "Replica", question: Question) -> Answer:
+    """List the markets, from number 1 on."""
+    rows = replica.executor.tables.rows(Table.MARKETS)
+    listed = [{"market": slot, **fields(row)} for slot, row in enumerate(rows) if slot]
+    return {"markets": listed}
+
+
+def depth(replica: "Replica", question: Question) -> Answer:
+    """Walk the price levels of a market from the best on: price, lots, number of orders."""
+    market = slot_in(replica, question, "market", Table.MARKETS)
+    most = min(integer(question, "levels", 20), COUNT_MAX)
+    tables = replica.executor.tables
+    row, levels = tables.rows(Table.MARKETS)[market], tables.rows(Table.LEVELS)
+    sides: Answer = {}
+    for side in ("bid", "ask"):
+        found = []
+        slot = int(row[f"{side}_best"])
+        while slot and len(found) < most:
+            level = levels[slot]
+            found.append([int(level["price"]), int(level["lots"]), int(level["orders_count"])])
+            slot = int(level["worse"])
+        sides[f"{side}s"] = found
+    return {"market": market, "height": replica.executor.height, **sides}
+
+
+def trades(replica: "Replica", question: Question) -> Answer:
+    """List the latest trades of a market."""
+    market = slot_in(replica, question, "market", Table.MARKETS)
+    count = min(integer(question, "count", 50), COUNT_MAX)
+    return {"market": market, "trades": replica.trades.latest(market, count)}
+
+
+def account(replica: "Replica", question: Question) -> Answer:
+    """Give an account's row and its positions."""
+    slot = account_slot(replica, question)
+    tables = replica.executor.tables
+    held = positions(tables, [slot])[0]
+    row = fields(tables.rows(Table.ACCOUNTS)[slot])
+    return {"account": slot, **row, "positions": [fields(position) for position in held]}
+
+
+def orders(replica: "Replica", question: Question) -> Answer:
+    """List an account's open orders, the newest first."""
+    slot = account_slot(replica, question)
+    most = min(integer(question, "count", 1000), COUNT_MAX)
+    tables = replica.executor.tables
+    rows = tables.rows(Table.ORDERS)
+    at = int(tables.rows(Table.ACCOUNTS)[slot]["orders_head"])
+    found: list[Answer] = []
+    while at and len(found) < most:
+        found.append(fields(rows[at]))
+        at = int(rows[at]["account_next"])
+    return {"account": slot, "orders": found}
+
+
+def order(replica: "Replica", question: Question) -> Answer:
+    """Give one open order."""
+    return fields(replica.executor.tables.rows(Table.ORDERS)[order_slot(replica, question)])
+
+
+def proof(replica: "Replica", question: Question) -> Answer:
+    """Prove an account with its positions, or an order, under the last checkpoint."""
+    if replica.checkpoint is None:
+        raise QuestionRefused("There is no checkpoint before the first block.")
+    tree, views = replica.executor.tree, replica.executor.tables.views()
+    if "order_id" in question:
+        slot = order_slot(replica, question)
+        made = order_proof(tree, views[Table.ORDERS], slot, replica.checkpoint)
+    else:
+        slot = account_slot(replica, question)
+        made = account_proof(tree, views[Table.ACCOUNTS], slot, replica.checkpoint)
+    return {"proof": exported(made).decode("ascii")}
+
+
+HANDLERS: Final[dict[str, Callable[["Replica", Question], Answer]]] = {
+    "status": status,
+    "checkpoint": checkpoint,
+    "assets": assets,
+    "markets": markets,
+    "depth": depth,
+    "trades": trades,
+    "account": account,
+    "orders": orders,
+    "order": order,
+    "proof": proof,
+}

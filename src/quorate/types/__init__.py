@@ -1,0 +1,1 @@
+"""Scaled integers, ids, limits, codes and record layouts. Imports nothing of ours."""

@@ -1,0 +1,384 @@
+"""Row and record layouts: the one definition of bytes for spec, kernel, wire and proof.
+
+Every dtype is little-endian, explicit and without hidden padding. A *table row* is what a Merkle
+leaf commits to. Two tables have a variable tail that belongs to the leaf: an account's positions
+follow its row, a signer's nonces follow its row. A leaf is never 64 bytes long, so that it can
+never be read as an inner node.
+
+Links are slot numbers in their table, 0 for none. A free row is all zeros but for its free link
+(`newer` in orders, `worse` in levels, `account` in sessions, `free_next` in nonces). Slot 0 of a
+table that is ordered by key is the sentinel with the lowest key.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+from quorate.types import limits
+
+ADDRESS_BYTES: Final = 20
+ASSET_KEY: Final = 0x8000_0000  # position keys at and above this are asset numbers, below markets
+
+
+class Table(IntEnum):
+    """Order of the table roots under the state root. 12 to 15 are reserved for later tables."""
+
+    CHAIN = 0
+    LEDGER = 1
+    PARAMETERS = 2
+    ASSETS = 3
+    MARKETS = 4
+    MARGIN_TIERS = 5
+    FEE_TIERS = 6
+    ACCOUNTS = 7
+    ORDERS = 8
+    LEVELS = 9
+    SESSIONS = 10
+    NONCES = 11
+
+
+CHAIN = np.dtype(
+    [
+        ("height", "<i8"),
+        ("time_ms", "<i8"),
+        ("protocol_version", "<i8"),
+        ("version_next", "<i8"),
+        ("version_next_height", "<i8"),
+        ("exec_block_digest", "u1", (32,)),
+        ("events_root", "u1", (32,)),
+        ("reserved", "<i8"),
+    ]
+)
+LEDGER = np.dtype(
+    [
+        ("fees_e6", "<i8"),
+        ("order_id_next", "<i8"),
+        ("withdrawal_id_next", "<i8"),
+        ("sweep_orders", "<i8"),
+        ("sweep_nonces", "<i8"),
+        ("sweep_sessions", "<i8"),
+        ("armed_head", "<i8"),
+        ("armed_cursor", "<i8"),
+        ("assets_high", "<i8"),
+        ("markets_high", "<i8"),
+        ("accounts_high", "<i8"),
+        ("orders_high", "<i8"),
+        ("orders_free", "<i8"),
+        ("orders_live", "<i8"),
+        ("levels_high", "<i8"),
+        ("levels_free", "<i8"),
+        ("sessions_high", "<i8"),
+        ("sessions_free", "<i8"),
+        ("nonces_high", "<i8"),
+        ("nonces_free", "<i8"),
+        ("positions_live", "<i8"),
+        ("nonces_live", "<i8"),
+    ]
+)
+PARAMETERS = np.dtype(
+    [
+        ("bridge", "u1", (20,)),
+        ("order_rule", "<u4"),
+        ("governance", "u1", (20,)),
+        ("orders_per_account_max", "<u4"),
+        ("oracle", "u1", (20,)),
+        ("fills_per_command_max", "<u4"),
+        ("orders_examined_per_command_max", "<i8"),
+        ("faucet_e6_max", "<i8"),
+        ("reserved", "<i8", (3,)),
+    ]
+)
+ASSET = np.dtype(
+    [
+        ("decimals", "<i8"),
+        ("deposited", "<i8"),
+        ("withdrawn", "<i8"),
+        ("name", "u1", (16,)),
+        ("reserved", "<i8"),
+    ]
+)
+MARKET = np.dtype(
+    [
+        ("kind", "<i8"),
+        ("status", "<i8"),
+        ("tick_step", "<i8"),
+        ("lot_step", "<i8"),
+        ("quantum_e6", "<i8"),
+        ("price_max_ticks", "<i8"),
+        ("size_max_lots", "<i8"),
+        ("position_max_lots", "<i8"),
+        ("base_asset", "<i8"),
+        ("lot_units", "<i8"),
+        ("margin_schedule", "<i8"),
+        ("fee_schedule", "<i8"),
+        ("slippage_max_ppm", "<i8"),
+        ("mark_ticks", "<i8"),
+        ("mark_ms", "<i8"),
+        ("last_ticks", "<i8"),
+        ("bid_best", "<i8"),
+        ("ask_best", "<i8"),
+        ("open_interest_lots", "<i8"),
+        ("volume_e6", "<i8"),
+        ("trades_count", "<i8"),
+        ("orders_count", "<i8"),
+        ("name", "u1", (16,)),
+        ("reserved", "<i8", (6,)),
+    ]
+)
+MARGIN_TIER = np.dtype(
+    [
+        ("lower_e6", "<i8"),
+        ("rate_ppm", "<i8"),
+        ("deduction_e6", "<i8"),
+        ("used", "<i8"),
+        ("reserved", "<i8", (2,)),
+    ]
+)
+FEE_TIER = np.dtype(
+    [
+        ("volume_min_e6", "<i8"),
+        ("maker_ppm", "<i8"),
+        ("taker_ppm", "<i8"),
+        ("used", "<i8"),
+        ("reserved", "<i8", (2,)),
+    ]
+)
+ACCOUNT = np.dtype(
+    [
+        ("address", "u1", (20,)),
+        ("sub", "<u4"),
+        ("next_address", "u1", (20,)),
+        ("next_sub", "<u4"),
+        ("cash_e6", "<i8"),
+        ("held_e6", "<i8"),
+        ("deadman_ms", "<i8"),
+        ("volume_cur_e6", "<i8"),
+        ("volume_prev_e6", "<i8"),
+        ("volume_window", "<u4"),
+        ("orders_head", "<u4"),
+        ("orders_count", "<u4"),
+        ("armed_prev", "<u4"),
+        ("armed_next", "<u4"),
+        ("positions_count", "<u2"),
+        ("sessions_count", "<u2"),
+    ]
+)
+POSITION = np.dtype(
+    [
+        ("key", "<u4"),
+        ("orders_count", "<u4"),
+        ("size", "<i8"),
+        ("bids", "<i8"),
+        ("asks", "<i8"),
+        ("entry_e6", "<i8"),
+        ("realized_e6", "<i8"),
+        ("reserved", "<i8", (2,)),
+    ]
+)
+ORDER = np.dtype(
+    [
+        ("order_id", "<i8"),
+        ("price", "<i8"),
+        ("size", "<i8"),
+        ("remaining", "<i8"),
+        ("expiry_ms", "<i8"),
+        ("cloid_hi", "<i8"),
+        ("cloid_lo", "<i8"),
+        ("placed_ms", "<i8"),
+        ("account", "<u4"),
+        ("market", "<u4"),
+        ("level", "<u4"),
+        ("older", "<u4"),
+        ("newer", "<u4"),
+        ("account_prev", "<u4"),
+        ("account_next", "<u4"),
+        ("hold_ppm", "<u4"),
+        ("side", "u1"),
+        ("tif", "u1"),
+        ("flags", "u1"),
+        ("reserved", "u1", (13,)),
+    ]
+)
+LEVEL = np.dtype(
+    [
+        ("price", "<i8"),
+        ("lots", "<i8"),
+        ("market", "<u4"),
+        ("side", "<u4"),
+        ("head", "<u4"),
+        ("tail", "<u4"),
+        ("better", "<u4"),
+        ("worse", "<u4"),
+        ("orders_count", "<u4"),
+        ("reserved", "<u4"),
+    ]
+)
+SESSION = np.dtype(
+    [
+        ("agent", "u1", (20,)),
+        ("live", "<u4"),
+        ("next_agent", "u1", (20,)),
+        ("account", "<u4"),
+        ("expiry_ms", "<i8"),
+        ("order_notional_max_e6", "<i8"),
+        ("position_notional_max_e6", "<i8"),
+        ("leverage_max_e2", "<i8"),
+        ("reserved", "<i8", (4,)),
+    ]
+)
+NONCES = np.dtype(
+    [
+        ("signer", "u1", (20,)),
+        ("count", "<u4"),
+        ("next_signer", "u1", (20,)),
+        ("free_next", "<u4"),
+        ("floor", "<i8"),
+        ("reserved", "<i8", (3,)),
+    ]
+)
+ROW_DTYPES: Final = {
+    Table.CHAIN: CHAIN,
+    Table.LEDGER: LEDGER,
+    Table.PARAMETERS: PARAMETERS,
+    Table.ASSETS: ASSET,
+    Table.MARKETS: MARKET,
+    Table.MARGIN_TIERS: MARGIN_TIER,
+    Table.FEE_TIERS: FEE_TIER,
+    Table.ACCOUNTS: ACCOUNT,
+    Table.ORDERS: ORDER,
+    Table.LEVELS: LEVEL,
+    Table.SESSIONS: SESSION,
+    Table.NONCES: NONCES,
+}
+TAIL_BYTES: Final = {Table.ACCOUNTS: 64, Table.NONCES: 8}  # bytes of one tail element
+
+# --- wire --------------------------------------------------------------------------------------
+# One command, 64 bytes, in three readings that share the first eight.
+COMMAND = np.dtype(
+    [
+        ("op", "u1"),
+        ("side", "u1"),
+        ("tif", "u1"),
+        ("flags", "u1"),
+        ("market", "<u4"),
+        ("price", "<i8"),
+        ("size", "<i8"),
+        ("expiry_ms", "<i8"),
+        ("order_id", "<i8"),
+        ("cloid_hi", "<i8"),
+        ("cloid_lo", "<i8"),
+        ("aux", "<i8"),
+    ]
+)
+LEDGER_COMMAND = np.dtype(
+    [
+        ("op", "u1"),
+        ("zero", "u1", (3,)),
+        ("asset", "<u4"),
+        ("address", "u1", (20,)),
+        ("sub", "<u4"),
+        ("amount", "<i8"),
+        ("expiry_ms", "<i8"),
+        ("limit_a", "<i8"),
+        ("limit_b", "<i8"),
+    ]
+)
+LISTING_CONTINUATION = np.dtype(
+    [
+        ("op", "u1"),
+        ("zero", "u1", (3,)),
+        ("base_asset", "<u4"),
+        ("name", "u1", (16,)),
+        ("lot_units", "<i8"),
+        ("margin_schedule", "<u4"),
+        ("fee_schedule", "<u4"),
+        ("slippage_max_ppm", "<i8"),
+        ("reserved", "<i8", (2,)),
+    ]
+)
+BUNDLE_HEADER = np.dtype(
+    [
+        ("chain_id", "<u8"),
+        ("account", "<u4"),
+        ("flags", "<u2"),
+        ("count", "<u2"),
+        ("nonce", "<i8"),
+        ("expiry_ms", "<i8"),
+    ]
+)
+# What admission hands to execution for one bundle of a block: the recovered signer and where its
+# commands stand in the block's one command array.
+ADMITTED = np.dtype(
+    [
+        ("signer", "u1", (20,)),
+        ("account", "<u4"),
+        ("nonce", "<i8"),
+        ("expiry_ms", "<i8"),
+        ("first", "<i8"),
+        ("count", "<i8"),
+        ("kind", "<i8"),
+    ]
+)
+
+# --- events ------------------------------------------------------------------------------------
+# `command` is the index inside the bundle, `bundle` the index inside the block as ordered by the
+# payload (not as executed). Events of phases before the bundles carry bundle = 2**32 - 1. In a
+# RECEIPT, `size` is what filled, `remaining` what rests, and `end` why the rest did not rest.
+NO_BUNDLE: Final = 0xFFFF_FFFF
+EVENT = np.dtype(
+    [
+        ("kind", "u1"),
+        ("end", "u1"),
+        ("code", "<u2"),
+        ("bundle", "<u4"),
+        ("command", "<u2"),
+        ("side", "u1"),
+        ("zero", "u1"),
+        ("market", "<u4"),
+        ("account", "<u4"),
+        ("counter_account", "<u4"),
+        ("order_id", "<i8"),
+        ("counter_order_id", "<i8"),
+        ("price", "<i8"),
+        ("size", "<i8"),
+        ("remaining", "<i8"),
+        ("fee_e6", "<i8"),
+        ("counter_fee_e6", "<i8"),
+        ("position", "<i8"),
+        ("counter_position", "<i8"),
+        ("realized_e6", "<i8"),
+        ("counter_realized_e6", "<i8"),
+    ]
+)
+# The same 112 bytes as read for DEPOSITED, WITHDRAWN and TRANSFERRED.
+LEDGER_EVENT = np.dtype(
+    [
+        ("kind", "u1"),
+        ("end", "u1"),
+        ("code", "<u2"),
+        ("bundle", "<u4"),
+        ("command", "<u2"),
+        ("side", "u1"),
+        ("zero_side", "u1"),
+        ("asset", "<u4"),
+        ("account", "<u4"),
+        ("counter_account", "<u4"),
+        ("address", "u1", (20,)),
+        ("zero", "<u4"),
+        ("amount", "<i8"),
+        ("reference", "<i8"),
+        ("reserved", "<i8", (6,)),
+    ]
+)
+
+# --- relations ---------------------------------------------------------------------------------
+assert COMMAND.itemsize == limits.COMMAND_BYTES
+assert LEDGER_COMMAND.itemsize == limits.COMMAND_BYTES
+assert LISTING_CONTINUATION.itemsize == limits.COMMAND_BYTES
+assert BUNDLE_HEADER.itemsize == limits.BUNDLE_HEADER_BYTES
+assert EVENT.itemsize == LEDGER_EVENT.itemsize == 112
+assert POSITION.itemsize == TAIL_BYTES[Table.ACCOUNTS]
+assert all(dtype.itemsize % 8 == 0 for dtype in ROW_DTYPES.values())
+assert all(dtype.itemsize != 64 for dtype in ROW_DTYPES.values()), "a leaf is never a node"
+assert NONCES.itemsize > 64 and ACCOUNT.itemsize > 64

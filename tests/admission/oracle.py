@@ -1,0 +1,126 @@
+"""The structure rules a second time: plain Python over named fields, written from docs/wire.md.
+
+It shares no table with the source, so that a wrong table shows.
+"""
+
+import numpy as np
+
+from quorate.types.codes import Reject
+from quorate.types.records import COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION
+
+TRADING = {
+    1: "market side price size tif flags expiry_ms cloid_hi cloid_lo",
+    2: "order_id",
+    3: "cloid_hi cloid_lo",
+    4: "market",
+    5: "order_id price size flags",
+    6: "cloid_hi cloid_lo price size flags",
+    7: "expiry_ms",
+    48: "market side price size expiry_ms order_id cloid_hi cloid_lo aux",
+    49: "market side",
+    50: "market price size order_id",
+    51: "market price size",
+    52: "market price cloid_hi cloid_lo",
+    53: "price size",
+    64: "market price",
+}
+LEDGER = {
+    16: "address expiry_ms amount limit_a limit_b",
+    17: "address",
+    18: "asset address amount",
+    19: "asset address sub amount",
+    20: "sub",
+    21: "amount",
+    32: "asset address sub amount limit_a",
+}
+TAIL = {255: "base_asset name lot_units margin_schedule fee_schedule slippage_max_ppm"}
+FLAGS_ALLOWED = {1: 0x7F, 5: 0x2C, 6: 0x2C}
+ANY_SIGN = {(1, "cloid_hi"), (1, "cloid_lo"), (3, "cloid_hi"), (3, "cloid_lo")}
+ANY_SIGN |= {(6, "cloid_hi"), (6, "cloid_lo"), (50, "size"), (52, "cloid_hi"), (52, "cloid_lo")}
+SIDES = {1: range(2), 48: range(1, 3), 49: range(1, 5)}
+
+
+def name_is_sound(raw: bytes) -> bool:
+    name = raw.rstrip(b"\0")
+    return name != b"" and all(0x21 <= letter <= 0x7E for letter in name)
+
+
+def order_agrees(row: np.void) -> bool:
+    immediate = row["tif"] in (2, 3)
+    post_only, slide, market = row["flags"] & 0x20, row["flags"] & 0x02, row["flags"] & 0x40
+    if slide and not post_only:
+        return False
+    if post_only and immediate:
+        return False
+    if market and not (immediate and row["price"] == 0):
+        return False
+    return bool((row["tif"] == 1) == (row["expiry_ms"] != 0))
+
+
+def command_code(record: bytes) -> Reject:
+    """Judge one command without its neighbours."""
+    op = record[0]
+    readings = ((COMMAND, TRADING), (LEDGER_COMMAND, LEDGER), (LISTING_CONTINUATION, TAIL))
+    known = [(reading, table) for reading, table in readings if op in table]
+    if not known:
+        return Reject.OPERATION_MUST_BE_KNOWN
+    reading, table = known[0]
+    row = np.frombuffer(record, reading)[0]
+    used = table[op].split()
+    for name in reading.names:
+        if name != "op" and name not in used and np.any(row[name] != 0):
+            return Reject.UNUSED_FIELDS_MUST_BE_ZERO
+    if "flags" in used and row["flags"] & ~np.uint8(FLAGS_ALLOWED[op]):
+        return Reject.UNUSED_FIELDS_MUST_BE_ZERO
+    for name in used:
+        if row[name].dtype == np.int64 and (op, name) not in ANY_SIGN and row[name] < 0:
+            return Reject.FIELD_MUST_BE_IN_RANGE
+    if op in SIDES and row["side"] not in SIDES[op]:
+        return Reject.FIELD_MUST_BE_IN_RANGE
+    if op == 1 and row["tif"] > 3:
+        return Reject.FIELD_MUST_BE_IN_RANGE
+    if op == 1 and not order_agrees(row):
+        return Reject.FLAGS_MUST_AGREE
+    if op == 52 and not name_is_sound(record[40:56]):
+        return Reject.FIELD_MUST_BE_IN_RANGE
+    if op == 255 and not name_is_sound(row["name"].tobytes()):
+        return Reject.FIELD_MUST_BE_IN_RANGE
+    return Reject.OK
+
+
+def commands_code(data: bytes) -> Reject:
+    """Judge commands in order; the first that is wrong decides."""
+    before = 0
+    for at in range(0, len(data), 64):
+        record = data[at : at + 64]
+        if before == 48 and record[0] != 255:
+            return Reject.CONTINUATION_MUST_FOLLOW_ITS_HEAD
+        code = command_code(record)
+        if code != Reject.OK:
+            return code
+        if record[0] == 255 and before != 48:
+            return Reject.CONTINUATION_MUST_FOLLOW_ITS_HEAD
+        before = record[0]
+    return Reject.CONTINUATION_MUST_FOLLOW_ITS_HEAD if before == 48 else Reject.OK
+
+
+def structure_code(data: bytes, kind: int, chain_id: int) -> Reject:
+    """Judge all of an item but its signature."""
+    if kind not in (1, 2):
+        return Reject.KIND_MUST_BE_KNOWN
+    if len(data) < 97:
+        return Reject.LENGTH_MUST_MATCH_COUNT
+    count = int.from_bytes(data[14:16], "little")
+    if not 1 <= count <= 1024:
+        return Reject.COUNT_MUST_BE_1_TO_1024
+    if len(data) != 32 + 64 * count + 65:
+        return Reject.LENGTH_MUST_MATCH_COUNT
+    if data[12:14] != b"\0\0":
+        return Reject.FLAGS_MUST_BE_ZERO
+    if int.from_bytes(data[:8], "little") != chain_id:
+        return Reject.CHAIN_ID_MUST_MATCH
+    if data[23] & 0x80 or data[31] & 0x80:
+        return Reject.FIELD_MUST_BE_IN_RANGE
+    if kind == 2 and (count != 1 or data[32] not in range(16, 21)):
+        return Reject.OWNER_COMMAND_MUST_STAND_ALONE
+    return commands_code(data[32:-65])

@@ -1,0 +1,68 @@
+"""docs/wire.md says what the code does: its table, its messages and its worked example."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from quorate import crypto
+from quorate.admission import AdmittedItem, admit, chain_of, item_digest
+from quorate.codec import commands as c
+from quorate.codec.eip712 import STRUCTS, struct_text
+from quorate.codec.items import decode_items
+from quorate.codec.layout import LAYOUTS, Form
+from quorate.types import limits
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "wire.md").read_text(encoding="ascii")
+EXAMPLE = tomllib.loads(re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)[0])
+BYTE = {"side", "tif", "flags", "kind", "status"}
+U32 = {"market", "asset", "slot", "sub", "base_asset", "margin_schedule", "fee_schedule"}
+
+
+def test_the_table_of_commands_is_the_layout() -> None:
+    rows = re.findall(r"^\| (\d+) \| ([A-Z_]+) \| (.*) \|$", TEXT, re.MULTILINE)
+    assert rows == [
+        (str(int(op)), op.name, ", ".join(f"{field.name} @{field.offset}" for field in fields))
+        for op, fields in LAYOUTS.items()
+    ]
+
+
+def test_widths_follow_from_names_as_the_text_says() -> None:
+    for fields in LAYOUTS.values():
+        for field in fields:
+            if field.form == Form.INT:
+                expected = 1 if field.name in BYTE else 4 if field.name in U32 else 8
+                assert field.width == expected, field.name
+                assert field.low >= 0 or field.name == "maker_ppm"
+
+
+def test_the_messages_are_those_of_the_code() -> None:
+    block = re.findall(r"```eip712\n(.*?)```", TEXT, re.DOTALL)[0]
+    assert block.split("\n")[:-1] == [struct_text(op).decode() for op in STRUCTS]
+
+
+def test_limits_in_the_text() -> None:
+    assert f"at most {limits.BUNDLE_BYTES_MAX:,}" in TEXT
+    assert f"at most {limits.BUNDLES_PER_BLOCK_MAX:,} items" in TEXT
+    assert limits.BLOCK_BYTES_MAX == 16 * 2**20
+
+
+@pytest.mark.parametrize("name", ["native", "typed"])
+def test_the_worked_example(name: str) -> None:
+    part = {field: bytes.fromhex(digits) for field, digits in EXAMPLE[name].items()}
+    key, address = bytes.fromhex(EXAMPLE["key"]), bytes.fromhex(EXAMPLE["address"])
+    assert key == crypto.key_from_seed("alice")
+    chain = chain_of(77, bytes.fromhex(EXAMPLE["genesis_hash"]))
+    unsigned = part["header"] + part["command"]
+    items = decode_items(part["item_head"] + unsigned + part["signature"])
+    assert isinstance(items, tuple) and len(items) == 1
+    assert item_digest(items[0].kind, unsigned, chain) == part["digest"]
+    assert crypto.sign_recoverable(key, part["digest"]) == part["signature"]
+    admitted = admit(items[0], chain)
+    assert isinstance(admitted, AdmittedItem)
+    assert (admitted.signer, admitted.account) == (address, 3)
+    place = c.Place(1, 1, 60_000, 5, 1, 0x20, 1_700_000_060_000, 7)
+    target = bytes.fromhex("14791697260e4c9a71f18484c9f997b308e59325")
+    said = {"native": place, "typed": c.Withdraw(0, target, 2_500_000)}
+    assert c.decode_commands(admitted.commands) == [said[name]]

@@ -1,0 +1,128 @@
+"""Builders and the layout they follow."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate.codec import commands as c
+from quorate.codec.layout import LAYOUTS, Form, is_name, used_bits
+from quorate.types.codes import Op, Tif
+from quorate.types.limits import INT64_MAX
+from quorate.types.records import COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION
+from tests.codec import values
+
+
+@given(st.lists(values.COMMANDS, max_size=5))
+def test_commands_round_trip(commands: list[c.Command]) -> None:
+    data = c.encode_commands(commands)
+    assert len(data) % 64 == 0
+    assert c.decode_commands(data) == commands
+    assert c.encode_commands(c.decode_commands(data)) == data
+
+
+def test_an_order_reads_back_as_a_numpy_record() -> None:
+    place = c.Place(7, 1, 1_000, 5, Tif.GTT, 0x20, 99, (1 << 127) | 3)
+    row = np.frombuffer(c.encode_command(place), COMMAND)[0]
+    assert (row["op"], row["side"], row["tif"], row["flags"]) == (1, 1, 1, 0x20)
+    assert (row["market"], row["price"], row["size"], row["expiry_ms"]) == (7, 1_000, 5, 99)
+    assert (row["cloid_hi"], row["cloid_lo"]) == (-(2**63), 3)
+    assert (row["order_id"], row["aux"]) == (0, 0)
+
+
+def test_a_deposit_reads_back_as_a_numpy_record() -> None:
+    deposit = c.Deposit(2, bytes(range(20)), 4, 10**9, 77)
+    row = np.frombuffer(c.encode_command(deposit), LEDGER_COMMAND)[0]
+    assert (row["op"], row["asset"], row["sub"]) == (32, 2, 4)
+    assert (row["amount"], row["limit_a"], row["limit_b"]) == (10**9, 77, 0)
+    assert row["address"].tobytes() == bytes(range(20))
+
+
+@given(values.MARKETS)
+def test_a_listing_reads_back_as_two_numpy_records(spec: values.MarketSpec) -> None:
+    data = c.encode_command(c.ListMarket(9, spec))
+    head = np.frombuffer(data[:64], COMMAND)[0]
+    tail = np.frombuffer(data[64:], LISTING_CONTINUATION)[0]
+    assert (head["op"], head["market"], head["side"]) == (48, 9, spec.kind)
+    assert (head["price"], head["size"]) == (spec.tick_step, spec.lot_step)
+    assert (head["expiry_ms"], head["order_id"]) == (spec.quantum_e6, spec.price_max_ticks)
+    assert (head["cloid_hi"], head["cloid_lo"]) == (spec.size_max_lots, spec.position_max_lots)
+    assert head["aux"] == spec.mark_ticks
+    assert (tail["op"], tail["base_asset"]) == (255, spec.base_asset)
+    assert tail["name"].tobytes() == spec.name.encode().ljust(16, b"\0")
+    assert tail["lot_units"] == spec.lot_units
+    assert tail["margin_schedule"] == spec.margin_schedule
+    assert tail["fee_schedule"] == spec.fee_schedule
+    assert tail["slippage_max_ppm"] == spec.slippage_max_ppm
+
+
+def test_rows_equal_the_builders() -> None:
+    count = 100
+    prices = np.arange(1, count + 1)
+    rows = c.command_rows(Op.PLACE, count, market=3, side=1, price=prices, size=2, cloid_lo=prices)
+    built = [c.Place(3, 1, price, 2, cloid=price) for price in range(1, count + 1)]
+    assert rows.shape == (count, 64) and rows.flags.c_contiguous
+    assert rows.tobytes() == c.encode_commands(built)
+    ledger = c.command_rows(Op.OPEN_SUBACCOUNT, 2, sub=np.array([4, 5]))
+    assert ledger.tobytes() == c.encode_commands([c.OpenSubaccount(4), c.OpenSubaccount(5)])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        c.Place(1, 2, 1, 1),
+        c.Place(1, 0, -1, 1),
+        c.Place(1, 0, INT64_MAX + 1, 1),
+        c.Place(2**32, 0, 1, 1),
+        c.Place(1, 0, 1, 1, tif=4),
+        c.Place(1, 0, 1, 1, flags=0x80),
+        c.Place(1, 0, 1, 1, cloid=2**128),
+        c.Modify(1, 1, 1, flags=0x01),
+        c.SetStatus(1, 0),
+        c.SetStatus(1, 5),
+        c.RevokeAgent(bytes(19)),
+        c.RevokeAgent(5),
+        c.AddAsset(1, 6, ""),
+        c.AddAsset(1, 6, "a b"),
+        c.AddAsset(1, 6, "seventeen-letters"),
+    ],
+)
+def test_a_value_out_of_bounds_stops_its_caller(command: c.Command) -> None:
+    with pytest.raises(AssertionError):
+        c.encode_command(command)
+
+
+def test_dataclasses_and_layouts_name_the_same_fields_in_the_same_order() -> None:
+    for op, kind in c.COMMANDS.items():
+        names = [field.name for field in dataclasses.fields(kind)]
+        if op == Op.LIST_MARKET:
+            assert names == ["market", "spec"]
+            layout = {field.name for part in (op, Op.CONTINUATION) for field in LAYOUTS[part]}
+            spec = {field.name for field in dataclasses.fields(values.MarketSpec)}
+            assert layout == {"market"} | spec
+        else:
+            assert sorted(names) == sorted(field.name for field in LAYOUTS[op])
+
+
+def test_fields_of_one_operation_do_not_overlap() -> None:
+    for op, fields in LAYOUTS.items():
+        taken = [byte for f in fields for byte in range(f.offset, f.offset + f.width)]
+        assert len(taken) == len(set(taken)) and 0 not in taken and max(taken) < 64, op
+
+
+def test_unused_bits_are_those_outside_the_fields() -> None:
+    mask = used_bits(Op.MODIFY)
+    assert mask[0] == 0xFF and mask[3] == 0x2C
+    assert [i for i in range(64) if mask[i]] == [0, 3, *range(8, 24), *range(32, 40)]
+    assert used_bits(Op.PLACE)[3] == 0x7F
+    assert used_bits(Op.PLACE)[32:40] == bytes(8) and used_bits(Op.PLACE)[56:] == bytes(8)
+    for op, fields in LAYOUTS.items():
+        assert all(field.form != Form.INT or field.bits for field in fields), op
+
+
+@given(st.text(max_size=18))
+def test_names_are_ascii_without_spaces(name: str) -> None:
+    allowed = name.isascii() and name.isprintable() and " " not in name
+    assert is_name(name) == (allowed and 1 <= len(name) <= 16)
