@@ -148,6 +148,8 @@ DONE, DRAIN_EVENTS, GROW_MAPS, COMPACT_POSITIONS, COMPACT_NONCES = 0, 1, 2, 3, 4
 def allocate(secrets: Any) -> State:
     """An empty state. `secrets`: int64[8] in [1, 2**31 - 1), random per process."""
     s = np.zeros(1, STATE).view(np.recarray)[0]
+    s.positions_class[:] = -1
+    s.nonces_class[:] = -1
     s.positions_free[:] = -1
     s.nonces_free[:] = -1
     s.level_roots[:] = EMPTY
