@@ -42,7 +42,7 @@ class Machine(Protocol):
     """What a replica needs of an execution engine."""
 
     def run(self, height: int, time_ms: int, bundles: Any, commands: Any) -> Any:
-        """Apply a block: ADMITTED[n], uint8[m, 64]; return EVENT[k]."""
+        """Apply a block: ADMITTED[n], uint8[m, 64]; return EVENT[k], valid until the next call."""
 
     def seal(self, exec_block_digest: bytes, events_root: bytes) -> None:
         """Write the chain row of the block that was run."""
@@ -171,7 +171,7 @@ class KernelMachine:
 
     # --- one block -----------------------------------------------------------------------------
     def run(self, height: int, time_ms: int, bundles: Any, commands: Any) -> Any:
-        """Apply a block; see `Machine.run`. The events are a copy."""
+        """Apply a block; see `Machine.run`. The events are lent until the next call."""
         assert bundles.dtype == ADMITTED and commands.shape[1:] == (COMMAND_BYTES,)
         bundles = np.require(bundles, requirements="CW")
         flat = np.require(commands, requirements="CW").reshape(-1)
@@ -183,11 +183,12 @@ class KernelMachine:
         drained = []
         while True:
             stop = self.kernels.run_block(self.s, bundles, *readings, order, cursor)
-            if stop in (DONE, DRAIN_EVENTS):
-                drained.append(self.s.events[: int(now["events"])].copy())
+            events = self.s.events[: int(now["events"])]
+            if stop == DONE:
+                return np.concatenate([*drained, events]) if drained else events
+            if stop == DRAIN_EVENTS:
+                drained.append(events.copy())
                 now["events"] = 0
-                if stop == DONE:
-                    return np.concatenate(drained) if len(drained) > 1 else drained[0]
             elif stop == GROW_MAPS:
                 self.kernels.maps_grow(self.s)
             elif stop == COMPACT_POSITIONS:

@@ -12,7 +12,7 @@ import numpy as np
 from quorate.commitment.sha256 import I64, U8, Tails
 from quorate.commitment.state_root import TableShape
 from quorate.commitment.tree import TableView
-from quorate.execution.image import Image, tail_bytes
+from quorate.execution.image import Image, high_water, tail_bytes
 from quorate.execution.machine import KernelMachine, Machine
 from quorate.types.records import POSITION, ROW_DTYPES, TAIL_BYTES, Table
 
@@ -37,7 +37,7 @@ class Tables(Protocol):
 
 def flat(array: Any) -> U8:
     """Give the bytes of a contiguous array, uint8[n], without a copy."""
-    octets: U8 = array.reshape(-1).view(np.uint8)
+    octets: U8 = np.asarray(array).reshape(-1).view(np.uint8)
     return octets
 
 
@@ -47,27 +47,36 @@ def table_bytes(array: Any) -> U8:
 
 
 class KernelTables:
-    """The kernel machine's arrays. They move when they grow; views follow them."""
+    """The kernel machine's arrays, which lie where they are for as long as the machine lives.
+
+    They are held as plain arrays: to ask the machine's record for each would cost as much as
+    hashing a small block.
+    """
 
     def __init__(self, machine: KernelMachine) -> None:
         self.machine = machine
-        self.lent: dict[Table, tuple[Any, U8]] = {}
+        s = machine.s
+        self.arrays = {table: machine.rows(table).view(np.ndarray) for table in Table}
+        self.octets = {table: table_bytes(self.arrays[table]) for table in Table}
+        self.positions, self.positions_first = flat(s.positions), np.asarray(s.positions_first)
+        self.nonces, self.nonces_first = flat(s.nonce_cells), np.asarray(s.nonces_first)
+        self.nonce_cell_bytes = s.nonce_cells.itemsize * s.nonce_cells.shape[1]
         self.tails = {Table.ACCOUNTS: self.account_tails, Table.NONCES: self.nonce_tails}
+
+    def high(self, table: Table) -> int:
+        """Give a table's high-water mark."""
+        return high_water(table, self.arrays[Table.LEDGER][0])
 
     def rows(self, table: Table) -> Any:
         """See `Tables.rows`."""
-        return self.machine.rows(table)[: self.machine.high(table)]
+        return self.arrays[table][: self.high(table)]
 
     def views(self) -> list[TableView]:
         """See `Tables.views`."""
-        found = []
-        for table in Table:
-            array = self.machine.rows(table)
-            known = self.lent.get(table)
-            if known is None or known[0] is not array:
-                known = self.lent[table] = array, table_bytes(array)
-            found.append(TableView(known[1], self.machine.high(table), self.tails.get(table)))
-        return found
+        return [
+            TableView(self.octets[table], self.high(table), self.tails.get(table))
+            for table in Table
+        ]
 
     def dirty(self) -> list[I64] | None:
         """See `Tables.dirty`."""
@@ -76,18 +85,15 @@ class KernelTables:
 
     def account_tails(self, slots: I64) -> Tails:
         """Give where the positions of accounts lie."""
-        s = self.machine.s
-        sizes = s.accounts["positions_count"][slots].astype(np.int64) * POSITION.itemsize
-        first = s.positions_first[slots].astype(np.int64) * POSITION.itemsize
-        return Tails(flat(s.positions), first, sizes)
+        counts = self.arrays[Table.ACCOUNTS]["positions_count"][slots].astype(np.int64)
+        first = self.positions_first[slots].astype(np.int64)
+        return Tails(self.positions, first * POSITION.itemsize, counts * POSITION.itemsize)
 
     def nonce_tails(self, slots: I64) -> Tails:
         """Give where the nonces of signers lie."""
-        s = self.machine.s
-        sizes = s.nonces["count"][slots].astype(np.int64) * TAIL_BYTES[Table.NONCES]
-        cell_bytes = s.nonce_cells.itemsize * s.nonce_cells.shape[1]
-        first = s.nonces_first[slots].astype(np.int64) * cell_bytes
-        return Tails(flat(s.nonce_cells), first, sizes)
+        counts = self.arrays[Table.NONCES]["count"][slots].astype(np.int64)
+        first = self.nonces_first[slots].astype(np.int64)
+        return Tails(self.nonces, first * self.nonce_cell_bytes, counts * TAIL_BYTES[Table.NONCES])
 
 
 class ImageTables:

@@ -14,7 +14,7 @@ import numpy as np
 from quorate.execution.image import Image
 from quorate.execution.machine import genesis_image
 from quorate.replica.executor import Executor, kernel_machine, spec_machine
-from quorate.replica.replay import ROOTS_EVERY, Replay
+from quorate.replica.replay import Replay
 from quorate.replica.state import snapshot_chunks, snapshot_image
 from quorate.runtime.disk import HomeRefused
 from quorate.runtime.files import (
@@ -115,7 +115,7 @@ def recover(home: Home, files: LogFiles, progress: Progress | None = None) -> Re
     Raises HomeRefused, ReplayRefused, VersionMissing, AuditFailed or StorageFailed.
     """
     plan = decided(snapshots_found(home), files.segments_found)
-    replay = Replay(loaded(home, plan), home.identity, ROOTS_EVERY)
+    replay = Replay(loaded(home, plan), home.identity)
     fed(replay, files.read_segments(plan.replay_segment), None, progress, files.height_last)
     return Recovered(replay, plan)
 
@@ -135,7 +135,7 @@ def segments_listed(home: Home) -> list[SegmentFound]:
     ]
 
 
-def usable_snapshot(home: Home, height_max: int | None) -> tuple[str | None, Image]:
+def usable_image(home: Home, height_max: int | None) -> Image:
     """Load the newest sound snapshot of at most that height, or genesis."""
     for name in reversed(snapshot_names(home.path)):
         try:
@@ -143,24 +143,25 @@ def usable_snapshot(home: Home, height_max: int | None) -> tuple[str | None, Ima
         except StorageRefusal:
             continue
         if height_max is None or head.height <= height_max:
-            return name, image
-    return None, genesis_image(home.genesis)
+            return image
+    return genesis_image(home.genesis)
 
 
 def restored(
     home: Home,
     height: int | None = None,
     progress: Progress | None = None,
-    roots_every: int = ROOTS_EVERY,
+    snapshot_max: int | None = None,
 ) -> Replay:
     """Restore the state of a height, or of the last durable block, without the lock.
 
+    snapshot_max: start from no later snapshot, so that blocks above it execute again.
     Raises HomeRefused, ReplayRefused, VersionMissing, AuditFailed, LogDamaged, StorageFailed.
     """
     segments = segments_listed(home)
     if not segments:
         raise HomeRefused(f"{home.path} holds no log; `init` makes one.")
-    name, image = usable_snapshot(home, height)
+    image = usable_image(home, height if snapshot_max is None else snapshot_max)
     executor = executor_of(home, image)
     if executor.height < segments[0].height_before:
         raise HomeRefused(
@@ -168,7 +169,7 @@ def restored(
             f"snapshot in {SNAPSHOT_FOLDER} is of a height that would do."
         )
     first = [found.number for found in segments if found.height_before <= executor.height][-1]
-    replay = Replay(executor, home.identity, roots_every)
+    replay = Replay(executor, home.identity)
     goal = height if height is not None else segments[-1].height_last
     fed(replay, follow_segments(home.path, home.identity, first), height, progress, goal)
     if height is not None and replay.executor.height != height:

@@ -264,11 +264,11 @@ def fill(s, slot, lots):
     event["fee_e6"] = taker_fee
     event["counter_fee_e6"] = maker_fee
     event["realized_e6"] = book_fill(
-        s, account, key, market_slot, taker["side"], lots, value, taker_fee
+        s, account, key, market_slot, taker["side"], lots, price, taker_fee
     )
     event["position"] = s.now[0]["book_position"]
     event["counter_realized_e6"] = book_fill(
-        s, maker, key, market_slot, i8(order["side"]), lots, value, maker_fee
+        s, maker, key, market_slot, i8(order["side"]), lots, price, maker_fee
     )
     event["counter_position"] = s.now[0]["book_position"]
     taker["remaining"] -= lots
@@ -296,9 +296,11 @@ def fill(s, slot, lots):
 
 
 @helper
-def book_fill(s, account, key, market, side, lots, value, fee):
+def book_fill(s, account, key, market, side, lots, price, fee):
     """Book one side of a fill; return the profit it realized, leave the position in `now`."""
     sign = i8(1) if side == BUY else i8(-1)
+    quantum = s.markets[market]["quantum_e6"]
+    value = notional(price, lots, quantum)
     s.accounts[account]["cash_e6"] -= sign * value + fee
     position = s.positions[position_open(s, account, key)]
     size = position["size"]
@@ -314,7 +316,7 @@ def book_fill(s, account, key, market, side, lots, value, fee):
     held = abs(size)
     closed = lots if lots < held else held
     cost = entry_closed(position["entry_e6"], held, closed)
-    worth = value // lots * closed
+    worth = notional(price, closed, quantum)
     position["entry_e6"] += value - worth - cost
     realized = -sign * (worth - cost)
     position["realized_e6"] += realized

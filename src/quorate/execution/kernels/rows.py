@@ -7,6 +7,7 @@ from quorate.execution.kernels.maps import order_unindex
 from quorate.execution.kernels.pools import positions_grow, positions_release
 from quorate.execution.kernels.state import (
     ACCOUNT_TREE,
+    LEVEL_CACHE,
     LEVEL_TREE,
     NONCE_TREE,
     NONCES_PER_CELL,
@@ -213,11 +214,24 @@ def level_rank(side, price):
 
 @helper
 def level_seek(s, market, side, price):
-    """Level at `price` or the next better one of that book side; 0 if none is as good."""
+    """Level at `price` or the next better one of that book side; 0 if none is as good.
+
+    The cache remembers where levels were last found; what it says is checked against the row, so
+    that a level which is gone, or another one in the same place, only costs the search.
+    """
+    place = (price * 64 + 2 * market + side) & (LEVEL_CACHE - 1)
+    slot = i8(s.level_cache[place])
+    row = s.levels[slot]
+    if row["price"] == price and i8(row["market"]) == market and i8(row["side"]) == side:
+        return slot
     s.probe[0] = level_rank(side, price)
     root = s.level_roots[2 * market + side]
     slot = tree_floor(s.level_child, s.level_bit, s.level_keys, root, s.probe)
-    return slot if slot > 0 else i8(0)
+    if slot <= 0:
+        return i8(0)
+    if s.levels[slot]["price"] == price:
+        s.level_cache[place] = slot
+    return slot
 
 
 @helper

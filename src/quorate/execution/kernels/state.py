@@ -28,6 +28,7 @@ NONCE_CELLS = 2**22
 ORDER_MAP = 2 * limits.ORDERS_MAX
 ORDER_MAP_LEAST = 2**12
 EVENT_ROWS = 2**16
+LEVEL_CACHE = 2**14
 assert 1 << (POSITION_CLASSES - 1) == limits.POSITIONS_PER_ACCOUNT_MAX
 assert NONCES_PER_CELL << (NONCE_CLASSES - 1) >= limits.NONCES_PER_SIGNER
 # Extents are at most twice what they hold, rounded up to a cell; compaction reaches that.
@@ -109,6 +110,7 @@ STATE = np.dtype(
         ("level_bit", "<i4", (limits.LEVELS_MAX,)),
         ("level_keys", "<i8", (limits.LEVELS_MAX, 1)),
         ("level_roots", "<i4", (2 * limits.MARKETS_MAX,)),
+        ("level_cache", "<i4", (LEVEL_CACHE,)),
         *key_tree("account", limits.ACCOUNTS_MAX),
         *key_tree("session", limits.SESSIONS_MAX),
         *key_tree("nonce", limits.NONCE_ROWS_MAX),

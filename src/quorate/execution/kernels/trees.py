@@ -77,9 +77,10 @@ def tree_floor(child, bit, keys, root, probe):
     """Leaf with the greatest key <= probe, or -1."""
     if root == EMPTY:
         return -1
-    differs = tree_differs(keys, tree_leaf(child, bit, root, probe), probe)
+    leaf = tree_leaf(child, bit, root, probe)
+    differs = tree_differs(keys, leaf, probe)
     if differs < 0:
-        return tree_leaf(child, bit, root, probe)
+        return leaf
     at = i8(root)
     below = i8(EMPTY)
     while at >= 0:

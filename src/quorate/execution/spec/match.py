@@ -259,10 +259,10 @@ def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
     reserve(maker_row, market, maker, maker.remaining, maker.remaining - lots)
     key = position_key(taker.market, market)
     taker_position, taker_realized = book_fill(
-        taker_row, key, market, taker.side, lots, value, taker_fee
+        taker_row, key, market, taker.side, lots, maker.price, taker_fee
     )
     maker_position, maker_realized = book_fill(
-        maker_row, key, market, maker.side, lots, value, maker_fee
+        maker_row, key, market, maker.side, lots, maker.price, maker_fee
     )
     taker.remaining -= lots
     taker.filled += lots
@@ -308,31 +308,31 @@ def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
 
 
 def book_fill(
-    account: Account, key: int, market: Market, side: int, lots: int, value_e6: int, fee_e6: int
+    account: Account, key: int, market: Market, side: int, lots: int, price: int, fee_e6: int
 ) -> tuple[int, int]:
     """Book one side of a fill; return the position after it and the profit it realized."""
     sign = 1 if side == Side.BUY else -1
-    account.cash_e6 -= sign * value_e6 + fee_e6
+    account.cash_e6 -= sign * rules.notional(price, lots, market.quantum_e6) + fee_e6
     position = position_open(account, key)
     if market.kind == MarketKind.SPOT:
         position.size += sign * lots * market.lot_units
         return position.size, 0
-    realized = entry_move(position, sign, lots, value_e6)
+    realized = entry_move(position, sign, lots, price * market.quantum_e6)
     position.realized_e6 += realized
     return position.size, realized
 
 
-def entry_move(position: Position, sign: int, lots: int, value_e6: int) -> int:
-    """Move a position by signed lots, keep its cost basis, return the profit of what it closed."""
+def entry_move(position: Position, sign: int, lots: int, lot_e6: int) -> int:
+    """Move a position by signed lots worth `lot_e6` each; return the profit of what it closed."""
     size = position.size
     position.size += sign * lots
     if size * sign >= 0:
-        position.entry_e6 += value_e6
+        position.entry_e6 += lots * lot_e6
         return 0
     closed = min(lots, abs(size))
     cost = rules.entry_closed(position.entry_e6, abs(size), closed)
-    worth = value_e6 // lots * closed
-    position.entry_e6 += value_e6 - worth - cost
+    worth = closed * lot_e6
+    position.entry_e6 += lots * lot_e6 - worth - cost
     return -sign * (worth - cost)
 
 

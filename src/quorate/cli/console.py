@@ -1,0 +1,95 @@
+"""What the commands share: how errors end a command, how progress shows, how JSON is printed."""
+
+import json
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final, NoReturn
+
+import typer
+
+OK: Final = 0
+FOUND_WRONG: Final = 1
+USERS_MISTAKE: Final = 2
+PATIENCE_S: Final = 0.7
+
+
+def end(code: int, sentence: str) -> NoReturn:
+    """End the command with one line on stderr."""
+    line = " ".join(sentence.split())
+    sys.stderr.write(f"quorate: {line}\n")
+    raise typer.Exit(code)
+
+
+def print_json(tree: Any) -> None:
+    """Print a tree for machines."""
+    print(json.dumps(tree, indent=1, sort_keys=False))
+
+
+@contextmanager
+def errors_named() -> Iterator[None]:
+    """Turn the errors that commands meet into one line and the exit code that fits."""
+    # Imported here, so that a command which needs none of it starts at once.
+    from quorate.compiled import CacheUnwritable
+    from quorate.replica.audit import AuditFailed
+    from quorate.replica.replay import ReplayRefused, VersionMissing
+    from quorate.runtime.client import NodeGone, QuestionFailed, RequestRefused
+    from quorate.runtime.disk import StorageFailed
+    from quorate.runtime.node import NodeHalted, NodeStopped
+    from quorate.storage.errors import StorageRefusal
+
+    try:
+        yield
+    except (StorageRefusal, CacheUnwritable, VersionMissing, ReplayRefused) as error:
+        end(USERS_MISTAKE, str(error))
+    except (NodeGone, QuestionFailed, RequestRefused) as error:
+        end(USERS_MISTAKE, str(error))
+    except AuditFailed as error:
+        end(FOUND_WRONG, f"The state contradicts itself: {error}.")
+    except (StorageFailed, NodeStopped) as error:
+        end(FOUND_WRONG, str(error))
+    except NodeHalted as error:
+        if error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)
+        end(FOUND_WRONG, str(error))
+
+
+class Bar:
+    """A progress bar on stderr that appears when something takes longer than a moment.
+
+    Nothing is drawn where stderr is no terminal. `update(done, total)` is cheap.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.started_s = time.monotonic()
+        self.progress: Any = None
+        self.task: Any = None
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def update(self, done: int, total: int) -> None:
+        """Show how far it is."""
+        if self.progress is None:
+            if time.monotonic() - self.started_s < PATIENCE_S or not sys.stderr.isatty():
+                return
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self.progress = Progress(console=Console(stderr=True), transient=True)
+            self.task = self.progress.add_task(self.title, total=total)
+            self.progress.start()
+        self.progress.update(self.task, completed=done, total=total)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.progress is not None:
+            self.progress.stop()

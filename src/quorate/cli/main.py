@@ -1,0 +1,92 @@
+"""`quorate`: one command, its sub-commands loaded only when they are called.
+
+Exit codes: 0 ok, 1 something was found wrong, 2 the user's mistake: one line, nothing changed.
+"""
+
+import importlib
+import sys
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+import quorate
+
+# name: (module that has the function `command`, what it does)
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "init": ("quorate.cli.init", "Make a home: genesis, keys, configuration, an empty log."),
+    "warm": ("quorate.cli.warm", "Compile all kernels now, so that no node waits for them."),
+    "run": ("quorate.cli.run", "Run the node of a home until it is told to stop."),
+    "resume": ("quorate.cli.resume", "Let a halted home run again, and log why."),
+    "demo": ("quorate.cli.demo", "Show the exchange at work on this machine."),
+    "replay": ("quorate.cli.replay", "Run recorded market data through the exchange."),
+    "prove": ("quorate.cli.prove", "Write a proof of an account, an order or an event."),
+    "verify": ("quorate.cli.verify", "Check a proof that somebody wrote."),
+    "inspect": ("quorate.cli.inspect", "Show what a home holds, without changing anything."),
+    "fuzz": ("quorate.cli.fuzz", "Search for a disagreement, for a number of seconds."),
+    "bench": ("quorate.cli.bench", "Measure this machine."),
+}
+
+
+class Commands(TyperGroup):
+    """The commands by name. Help shows them without importing what they need."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name the commands in reading order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Give a stand-in that help can show."""
+        if cmd_name not in COMMANDS:
+            return None
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is called, and import it."""
+        name, stand_in, rest = super().resolve_command(ctx, args)
+        return name, loaded(str(name)) if stand_in is not None else None, rest
+
+
+def loaded(name: str) -> Any:
+    """Import a command."""
+    module = importlib.import_module(COMMANDS[name][0])
+    single = typer.Typer(add_completion=False, context_settings=CONTEXT)
+    single.command(name, help=COMMANDS[name][1])(module.command)
+    return typer.main.get_command(single)
+
+
+CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings=CONTEXT,
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        print(f"quorate {quorate.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def quorate_command(
+    version: bool = typer.Option(
+        False, "--version", callback=show_version, is_eager=True, help="Show the version and end."
+    ),
+) -> None:
+    """A derivatives exchange whose clearing house is a replicated state machine."""
+
+
+def main() -> None:
+    """Run the command line."""
+    if not sys.stdout.isatty() and sys.stdout.encoding.lower() != "utf-8":
+        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""`quorate run`: run the node of a home."""
+
+import time
+from pathlib import Path
+
+import typer
+
+from quorate.cli.console import Bar, errors_named, print_json
+
+
+def command(
+    home: Path = typer.Argument(..., help="A home that `init` has made."),
+    as_json: bool = typer.Option(False, "--json", help="Print one line for machines."),
+) -> None:
+    """Run the node of a home until SIGTERM or SIGINT."""
+    with errors_named():
+        from quorate.cli.warm import warmed
+        from quorate.runtime.home import read_home
+        from quorate.runtime.node import run_node
+        from quorate.runtime.start import Started, refuse_halted, start
+
+        found = read_home(home)
+        refuse_halted(found)
+        if found.config.machine == "kernel":
+            warmed()
+        before_s = time.monotonic()
+        with Bar("Replaying the log") as bar:
+            started = start(found, bar.update)
+        seconds = time.monotonic() - before_s
+
+        def announce(endpoint: str) -> None:
+            report(started, endpoint, seconds, as_json)
+
+        def report(it: Started, endpoint: str, seconds: float, as_json: bool) -> None:
+            executor = it.replica.executor
+            if as_json:
+                print_json(
+                    {
+                        "height": executor.height,
+                        "state_root": executor.root.hex(),
+                        "endpoint": endpoint,
+                        "snapshot": it.snapshot,
+                        "blocks_replayed": it.blocks,
+                        "commands_replayed": it.commands,
+                        "recovery_s": round(seconds, 3),
+                        "torn_at": it.torn.offset if it.torn else None,
+                    }
+                )
+                return
+            if it.torn is not None:
+                print(
+                    f"Cut an unfinished write from segment {it.torn.segment}, "
+                    f"offset {it.torn.offset}; nothing in it was acknowledged."
+                )
+            source = f"snapshot {it.snapshot}" if it.snapshot else "genesis"
+            print(
+                f"Height {executor.height}, root {executor.root.hex()[:16]}: {source} and "
+                f"{it.blocks} blocks of the log, {seconds:.1f} s."
+            )
+            print(f"Listening at {endpoint}. Stop with Ctrl-C.", flush=True)
+
+        run_node(found, started.files, started.replica, announce)

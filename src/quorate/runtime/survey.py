@@ -1,0 +1,53 @@
+"""What a home holds, as a tree of JSON values, read without its lock. Changes nothing."""
+
+from typing import Any
+
+from quorate.replica.query import Answer, answer
+from quorate.replica.replica import Replica, Settings
+from quorate.replica.replay import Replay
+from quorate.runtime.halt import read_halt
+from quorate.runtime.home import Home
+from quorate.runtime.recover import Progress, restored, segments_listed, snapshots_found
+
+
+def reading_replica(home: Home, replay: Replay) -> Replica:
+    """Make a replica that is only asked: it has no key, and its signer is the one that signed."""
+    signer = next(iter(replay.checkpoint.signatures)) if replay.checkpoint else b""
+    settings = Settings(home.identity, b"", signer)
+    return Replica(replay.executor, settings, replay.checkpoint, replay.trades)
+
+
+def survey(home: Home, progress: Progress | None = None) -> dict[str, Any]:
+    """Describe chain, markets, assets, log and snapshots. Raises as `restored`."""
+    snapshots = snapshots_found(home)
+    segments = segments_listed(home)
+    replay = restored(home, None, progress)
+    replica = reading_replica(home, replay)
+
+    def asked(ask: str, **question: Any) -> Answer:
+        return answer(replica, {"ask": ask, **question})
+
+    markets = []
+    for row in asked("markets")["markets"]:
+        depth = asked("depth", market=row["market"], levels=1)
+        best = {side: depth[side + "s"][0][0] if depth[side + "s"] else 0 for side in ("bid", "ask")}
+        markets.append({**row, **best})
+    halt = read_halt(home.path)
+    return {
+        "home": str(home.path),
+        "name": home.genesis.name,
+        "halt": None if halt is None else {"height": halt.height, "reason": halt.reason},
+        "chain": asked("status"),
+        "checkpoint": asked("checkpoint") if replica.checkpoint else None,
+        "log": {
+            "segments": len(segments),
+            "segment_bytes": home.config.segment_bytes,
+            "height_before": segments[0].height_before,
+        },
+        "snapshots": [
+            {"name": found.name, "height": found.height, "sound": found.sound}
+            for found in snapshots
+        ],
+        "markets": markets,
+        "assets": asked("assets")["assets"],
+    }

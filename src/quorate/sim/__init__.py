@@ -1,0 +1,1 @@
+"""Seeded worlds: order flow for measurements, fuzzers, replays of recorded markets."""
