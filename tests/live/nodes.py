@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from quorate.runtime.client import ENDPOINT_NAME, Client, NodeGone, home_endpoint
+from quorate.runtime.home import CONFIG_TEXT
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE_S = 60.0
@@ -97,12 +98,11 @@ def running(home: Path) -> Iterator["subprocess.Popen[str]"]:
         node.wait()
 
 
-def configure(home: Path, **values: object) -> None:
-    """Change settings in a home's config.toml."""
-    path = home / "config.toml"
-    lines = path.read_text().splitlines()
+def config_text(**values: object) -> str:
+    """Write a configuration with other values than the default."""
+    lines = CONFIG_TEXT.splitlines()
     for key, value in values.items():
         shown = f'"{value}"' if isinstance(value, str) else value
         (at,) = [at for at, line in enumerate(lines) if line.startswith(f"{key} =")]
         lines[at] = f"{key} = {shown}"
-    path.write_text("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"

@@ -29,7 +29,7 @@ from quorate.runtime.recover import process_secrets
 from quorate.storage.log import Kind
 from quorate.types.blocks import Item
 from quorate.types.codes import Reject
-from tests.live.nodes import PATIENCE_S, Nursery, configure, connected
+from tests.live.nodes import PATIENCE_S, Nursery, config_text, connected
 
 KILLS = 25
 BUNDLES_PER_KEY = 50
@@ -121,8 +121,7 @@ def check_log(ledger: Ledger) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_any_moment(seed: int, tmp_path: Path) -> None:
-    home = init_home(tmp_path / "home")
-    configure(home.path, segment_mib=1)
+    home = init_home(tmp_path / "home", config_text=config_text(segment_mib=1))
     rng = random.Random(seed)
     ledger = Ledger(home, rng)
     with Nursery() as nursery:

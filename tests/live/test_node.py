@@ -26,7 +26,7 @@ from quorate.runtime.files import segment_numbers, snapshot_names
 from quorate.runtime.home import init_home
 from quorate.types.blocks import Item
 from quorate.types.codes import Reject
-from tests.live.nodes import PATIENCE_S, ROOT, configure, connected, environment, quorate, running
+from tests.live.nodes import PATIENCE_S, ROOT, config_text, connected, environment, quorate, running
 
 pytestmark = pytest.mark.slow
 FUNDS = Faucet(10**12)
@@ -34,10 +34,9 @@ FUNDS = Faucet(10**12)
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Make a home with small segments."""
-    init_home(tmp_path / "home")
-    configure(tmp_path / "home", segment_mib=1)
-    return tmp_path / "home"
+    """Make a home with small segments and many snapshots."""
+    text = config_text(segment_mib=1, every_blocks=20)
+    return init_home(tmp_path / "home", config_text=text).path
 
 
 def orders(client: Client, key: bytes, nonce: int, count: int) -> Item:
@@ -50,7 +49,7 @@ def orders(client: Client, key: bytes, nonce: int, count: int) -> Item:
 
 def sick(*arguments: object) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.live.sick_disk", *map(str, arguments)],
+        [sys.executable, "-m", "tests.live.sick", *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment(),
     )  # fmt: skip
 
@@ -79,8 +78,36 @@ def test_a_failing_disk_stops_the_node_before_it_acknowledges(
         assert supply // FUNDS.amount in (acknowledged, acknowledged + 1)
 
 
+@pytest.mark.parametrize(
+    ("bug", "reason", "height_after"),
+    [("money", "money appeared", 3), ("crash", "ended with an error", 2)],
+)
+def test_our_own_bug_halts_for_good_until_a_person_says_why(
+    bug: str, reason: str, height_after: int, home: Path
+) -> None:
+    node = sick(bug, 3, "run", home)
+    with connected(home, node) as client:
+        for nonce in range(2):
+            client.submit([orders(client, role_key("bug"), nonce, 2)])
+        with pytest.raises(NodeGone):
+            client.submit([orders(client, role_key("bug"), 9, 2)])
+    _, errors = node.communicate(timeout=PATIENCE_S)
+    assert node.returncode == 1 and reason in errors.splitlines()[-1]
+    assert ("a bug of ours" in errors) == (bug == "crash")
+    refused = quorate("run", home)
+    _, errors = refused.communicate(timeout=PATIENCE_S)
+    assert refused.returncode == 2 and "is halted at height" in errors
+    assert errors.count("\n") == 1 and "resume" in errors
+    resumed = quorate("resume", home, "--reason", "the bug is fixed")
+    resumed.communicate(timeout=PATIENCE_S)
+    assert resumed.returncode == 0
+    with running(home) as again, connected(home, again) as client:
+        # A block that failed the audit is in the log; a sound program executes it.
+        assert client.ask("status")["height"] == height_after
+        assert client.ask("checkpoint")["height"] == height_after
+
+
 def test_snapshots_are_made_while_the_node_runs_and_the_log_is_pruned(home: Path) -> None:
-    configure(home, every_blocks=10)
     with running(home) as node, connected(home, node) as client:
         end_s = time.monotonic() + PATIENCE_S
         nonce = 0

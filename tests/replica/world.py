@@ -15,7 +15,7 @@ from quorate.execution.image import Image
 from quorate.execution.machine import Machine, genesis_image
 from quorate.replica.executor import Executor, kernel_machine, spec_machine
 from quorate.replica.intake import judged
-from quorate.replica.messages import Append, Effect, Judged, Reply, Request, Synced
+from quorate.replica.messages import Append, Batch, Effect, Judged, Reply, Request, Synced
 from quorate.replica.replica import Replica, Settings
 from quorate.runtime import development
 from quorate.storage.log import Identity, Record
@@ -58,6 +58,11 @@ def bundle(key: bytes, nonce: int, *commands: c.Command, account: int = 0) -> It
 def request(number: int, *items: Item, client: int = 1) -> Request:
     """Send items as a client does."""
     return Request(client, number, encode_items(items))
+
+
+def judged_batch(*requests: Request) -> Batch:
+    """Run requests through admission."""
+    return judged(requests, CHAIN)
 
 
 def submit(replica: Replica, now_ms: int, *requests: Request) -> list[Effect]:

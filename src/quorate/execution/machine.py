@@ -178,7 +178,7 @@ class KernelMachine:
         readings = [flat.view(each) for each in (COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION)]
         order = self._order(bundles, readings[0])
         now = self.s.now[0]
-        now["height"], now["time_ms"], now["events"] = height, time_ms, 0
+        now["height"], now["time_ms"], now["events"], now["examined"] = height, time_ms, 0, 0
         cursor = np.zeros(3, np.int64)
         drained = []
         while True:
@@ -232,6 +232,10 @@ class KernelMachine:
     def rows(self, table: Table) -> Any:
         """The table's array as it lies, with room beyond the high-water mark."""
         return getattr(self.s, table.name.lower())
+
+    def examined(self) -> int:
+        """Resting orders that takers of the last block looked at, for measurements."""
+        return int(self.s.now[0]["examined"])
 
     def high(self, table: Table) -> int:
         """High-water mark of a table."""

@@ -198,7 +198,9 @@ def read_key(home: Path, name: str) -> bytes:
 
 
 # --- making --------------------------------------------------------------------------------------
-def init_home(path: Path, genesis_path: Path | None = None) -> Home:
+def init_home(
+    path: Path, genesis_path: Path | None = None, config_text: str = CONFIG_TEXT
+) -> Home:
     """Make a home with a founded log. Raises HomeRefused or StorageFailed.
 
     Without a genesis of the operator's, the home is of the development chain, with its keys.
@@ -218,7 +220,7 @@ def init_home(path: Path, genesis_path: Path | None = None) -> Home:
         if genesis_path is None:
             for role in development.ROLES:
                 write_key(path, role, development.role_key(role))
-        write_whole(path / CONFIG_NAME, [CONFIG_TEXT.encode("ascii")])
+        write_whole(path / CONFIG_NAME, [config_text.encode("ascii")])
     config = read_config(path / CONFIG_NAME)
     home = Home(path, genesis, genesis_hash(genesis), config)
     LogFiles.create(path, home.identity, config.segment_bytes).close()

@@ -118,6 +118,7 @@ def fillable(s):
             if examined == examined_max or fills == fills_max:
                 return BEYOND_WORK_LIMIT
             examined += 1
+            s.now[0]["examined"] += 1
             order = s.orders[slot]
             account = i8(order["account"])
             if order_dead(s, slot) == END_NONE:
@@ -176,6 +177,7 @@ def match(s):
             taker["end"] = END_WORK_LIMIT
             return
         examined += 1
+        s.now[0]["examined"] += 1
         slot = i8(s.levels[level]["head"])
         lots = i8(0)
         end = order_dead(s, slot)

@@ -52,7 +52,7 @@ TAKER = int64_fields(
     "remaining filled end active replaced stamp"
 )
 NOW = int64_fields(
-    "height time_ms bundle command account session events equity margin value book_position "
+    "height time_ms bundle command account session events examined equity margin value book_position "
     "receipt_end receipt_side receipt_market receipt_order receipt_price receipt_filled "
     "receipt_remaining"
 )

@@ -49,7 +49,6 @@ SHARES: Final = 1  # asset number
 CASH_EACH: Final = 10**15  # 1e9 USD
 SHARES_EACH: Final = 10**9
 BLOCK_COMMANDS: Final = 1024
-SHOWN_MAX: Final = 200
 
 REANNOUNCED = "the recorded order is older than the one in front: its id is lower, the file " \
     "shows it only later, and the venue kept its time"  # fmt: skip
@@ -294,6 +293,7 @@ def replay(path: Path, world: World, limit: int = 0) -> dict[str, Any]:
         "older_references_not_sent": result.older_references,
         "hidden_not_sent": result.hidden,
         "other_not_sent": result.other,
+        "unexplained": sum(each["reason"] == UNPREDICTED for each in result.unmatched),
         "unmatched_by_reason": dict(Counter(each["reason"] for each in result.unmatched)),
         "unmatched": result.unmatched,
         "open_loop": {

@@ -19,6 +19,7 @@ from quorate.codec.commands import Deposit, encode_command
 from quorate.codec.genesis import genesis_hash
 from quorate.codec.items import exec_block_digest
 from quorate.crypto import address_of, key_from_seed, public_key
+from quorate.crypto.signatures import RECOVER_CHUNK
 from quorate.execution.image import Image
 from quorate.execution.machine import genesis_image
 from quorate.replica.executor import Executor, kernel_machine
@@ -59,9 +60,10 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One fill: index of the command that took, client ids of both orders (0 none), lots."""
+    """One fill: index of the command that took, its side, client ids of both orders (0 none)."""
 
     command: int
+    side: int
     maker: int
     taker: int
     lots: int
@@ -157,7 +159,8 @@ class Venue:
         at.append(clock())
         block = ExecBlock(executor.height + 1, time_ms, PROTOCOL, tuple(items))
         digest = exec_block_digest(block)
-        admitted = admit_block(items, self.chain, self.world.map_call)
+        many = len(items) > RECOVER_CHUNK
+        admitted = admit_block(items, self.chain, self.world.map_call if many else map)
         assert admitted.is_sound(), "the replay signs what it sends"
         at.append(clock())
         executor.apply(
@@ -191,7 +194,8 @@ class Venue:
             nonce = self.nonces[trader] = max(self.nonces[trader] + 1, time_ms)
             jobs.append((trader, nonce, b"".join([each.record for each in queue[first:end]])))
         chunks = [jobs[at : at + SIGN_CHUNK] for at in range(0, len(jobs), SIGN_CHUNK)]
-        signed = self.world.map_call(self._sign_chunk, chunks)
+        # To hand one chunk to another thread costs more than it saves.
+        signed = (self.world.map_call if len(chunks) > 1 else map)(self._sign_chunk, chunks)
         return [item for chunk in signed for item in chunk], firsts
 
     def _sign_chunk(self, jobs: list[tuple[int, int, bytes]]) -> list[Item]:
@@ -206,17 +210,17 @@ class Venue:
         codes = [-1] * len(queue)
         fills: list[Fill] = []
         events = self.executor.events
-        columns = ("kind", "code", "end", "bundle", "command", "order_id", "counter_order_id",
+        columns = ("kind", "code", "end", "side", "bundle", "command", "order_id", "counter_order_id",
                    "price", "size", "remaining")  # fmt: skip
         for row in zip(*(events[name].tolist() for name in columns), strict=True):
-            kind, code, end, bundle, command, order, counter, price, size, remaining = row
+            kind, code, end, side, bundle, command, order, counter, price, size, remaining = row
             if kind == EventKind.FILL:
                 index = firsts[bundle] + command
                 maker, taker = self.names.get(counter, 0), queue[index].client
-                fills.append(Fill(index, maker, taker, size, price))
-                self._opened(maker, remaining)
+                fills.append(Fill(index, side, maker, taker, size, price))
+                self._opened(counter, maker, remaining)
             elif kind == EventKind.CANCELLED:
-                self._opened(self.names.get(order, 0), 0)
+                self._opened(order, self.names.get(order, 0), 0)
                 self.tally.self_trades += end == End.SELF_TRADE
             elif kind == EventKind.RECEIPT:
                 index = firsts[bundle] + command
@@ -224,8 +228,7 @@ class Venue:
                 if code:
                     self.tally.rejects[Reject(code).name] += 1
                 elif queue[index].client:
-                    self.names[order] = queue[index].client
-                    self._opened(queue[index].client, remaining)
+                    self._opened(order, queue[index].client, remaining)
             elif kind == EventKind.REDUCED:
                 self.tally.self_trades += 1
             else:
@@ -235,11 +238,13 @@ class Venue:
         self.tally.filled_lots += sum(fill.lots for fill in fills)
         return Outcome(codes, fills)
 
-    def _opened(self, client: int, lots: int) -> None:
+    def _opened(self, order: int, client: int, lots: int) -> None:
         """Note how many lots of an order stand in the book now."""
         if lots and client:
+            self.names[order] = client
             self.open[client] = lots
         else:
+            self.names.pop(order, None)
             self.open.pop(client, None)
 
     # --- at the end --------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Measurements of `quorate bench`, one module a subject. Each yields `Figure`s."""
