@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 from typer.testing import CliRunner
 
 from quorate.cli.main import COMMANDS, app
@@ -132,7 +131,7 @@ MISTAKES: list[tuple[Callable[[Path], None], str]] = [
     (out_of_range, "config.toml: segment_mib must be from 1 to 2048."),
     (no_archive, "is not a folder; make it first."),
     (halted, "is halted at height 2: money appeared. When you know why, `quorate resume "),
-    (damaged, "The log is damaged at segment 0, offset 4096, sequence 1: "),
+    (damaged, "The log is damaged at segment 0, offset 4160, sequence 1: "),
     (no_log, "holds no log; `init` makes one, `run` never does."),
     (no_genesis, "is not a home; `quorate init "),
 ]
@@ -252,15 +251,24 @@ def test_prove_refuses_with_one_line(arguments: list[str], words: str, home: Hom
 
 
 def test_unknown_options_and_commands_are_the_users_mistake() -> None:
-    for arguments in (["run", "--nonsense", "x"], ["nonsense"], ["run"], ["verify", "x"]):
-        code, output, _ = run(*arguments)
-        assert code == 2 and output == ""
+    for arguments, words in (
+        (["run", "--nonsense", "x"], "No such option: --nonsense See quorate run --help."),
+        (["nonsense"], "No such command 'nonsense'. See quorate --help."),
+        (["run"], "Missing argument 'HOME'. See quorate run --help."),
+        (["verify", "x"], "Missing option '--genesis-hash'. See quorate verify --help."),
+    ):
+        shown = subprocess.run(
+            [sys.executable, "-c", "import sys; sys.argv[0] = 'quorate'; "
+             "from quorate.cli.main import main; main()", *arguments],
+            capture_output=True, text=True, env=environment(), check=False,
+        )  # fmt: skip
+        assert shown.returncode == 2 and shown.stdout == ""
+        assert shown.stderr == f"quorate: {words}\n"
 
 
 def test_help_names_every_command_and_starts_at_once() -> None:
     code, output, _ = run("--help")
     assert code == 0 and all(name in output for name in COMMANDS)
-    assert list(get_command(app).list_commands(None)) == list(COMMANDS)  # type: ignore[attr-defined]
     seconds = []
     for _ in range(3):
         start_s = time.monotonic()

@@ -1,1 +1,1 @@
-"""The command line. `main` lists the commands; each lies in a module of its own, loaded when asked."""
+"""The command line. `main` lists the commands; each has a module of its own, loaded when called."""

@@ -5,9 +5,10 @@ Exit codes: 0 ok, 1 something was found wrong, 2 the user's mistake: one line, n
 
 import importlib
 import sys
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import typer
+from typer._click.exceptions import NoArgsIsHelpError, UsageError
 from typer.core import TyperCommand, TyperGroup
 
 import quorate
@@ -35,22 +36,24 @@ class Commands(TyperGroup):
         """Name the commands in reading order."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Give a stand-in that help can show."""
+    def stand_in(self, ctx: Any, cmd_name: str) -> Any:
+        """Give a command that help can show, or None."""
         if cmd_name not in COMMANDS:
             return None
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
 
+    get_command = stand_in
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that is called, and import it."""
-        name, stand_in, rest = super().resolve_command(ctx, args)
-        return name, loaded(str(name)) if stand_in is not None else None, rest
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, loaded(str(name)) if found is not None else None, rest
 
 
 def loaded(name: str) -> Any:
     """Import a command."""
     module = importlib.import_module(COMMANDS[name][0])
-    single = typer.Typer(add_completion=False, context_settings=CONTEXT)
+    single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
     single.command(name, help=COMMANDS[name][1])(module.command)
     return typer.main.get_command(single)
 
@@ -60,6 +63,7 @@ app = typer.Typer(
     cls=Commands,
     add_completion=False,
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings=CONTEXT,
 )
@@ -81,11 +85,24 @@ def quorate_command(
     """A derivatives exchange whose clearing house is a replicated state machine."""
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line."""
     if not sys.stdout.isatty() and sys.stdout.encoding.lower() != "utf-8":
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    app()
+    try:
+        code = app(standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        print(error.format_message())
+        sys.exit(2)
+    except UsageError as error:
+        path = error.ctx.command_path if error.ctx else "quorate"
+        sentence = " ".join(error.format_message().split())
+        sys.stderr.write(f"quorate: {sentence} See {path} --help.\n")
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
+    # A command that was ended early gives its exit code; one that ran to its end gives None.
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ SHOWN: Final = (
 )  # fmt: skip
 
 
-def refuse_arguments(file: Path, format_name: str, json_out: Path | None, limit: int | None) -> None:
+def refuse_arguments(
+    file: Path, format_name: str, json_out: Path | None, limit: int | None
+) -> None:
     """Find the user's mistakes before anything is compiled."""
     if format_name not in FORMATS:
         end(USERS_MISTAKE, f"--format must be one of {', '.join(FORMATS)}.")

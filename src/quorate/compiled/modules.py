@@ -4,4 +4,9 @@
 module that another one imports stands before it.
 """
 
-KERNEL_MODULES: tuple[str, ...] = ("quorate.commitment.sha256",)
+KERNEL_MODULES: tuple[str, ...] = (
+    "quorate.commitment.sha256",
+    "quorate.admission.structure",
+    "quorate.execution.kernels.sweeps",
+    "quorate.execution.kernels.block",
+)

@@ -110,12 +110,12 @@ class KernelMachine:
 
     def __init__(self, image: Image, secrets: Any) -> None:
         # Importing the kernels compiles them; whoever only reads an image does not pay for that.
-        from quorate.execution.kernels import block as kernels
+        from quorate.execution.kernels import block, sweeps
 
-        self.kernels = kernels
+        self.kernels, self.sweeps = block, sweeps
         self.s: State = allocate(np.asarray(secrets, np.int64))
         self._load(checked(image))
-        kernels.rebuild(self.s)
+        self.kernels.rebuild(self.s)
 
     # --- loading and showing -----------------------------------------------------------------
     def _load(self, image: Image) -> None:
@@ -173,14 +173,15 @@ class KernelMachine:
     def run(self, height: int, time_ms: int, bundles: Any, commands: Any) -> Any:
         """Apply a block; see `Machine.run`. The events are lent until the next call."""
         assert bundles.dtype == ADMITTED and commands.shape[1:] == (COMMAND_BYTES,)
-        bundles = np.require(bundles, requirements="CW")
-        flat = np.require(commands, requirements="CW").reshape(-1)
+        bundles = np.require(bundles, requirements=["C", "W"])
+        flat = np.require(commands, requirements=["C", "W"]).reshape(-1)
         readings = [flat.view(each) for each in (COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION)]
         order = self._order(bundles, readings[0])
         now = self.s.now[0]
         now["height"], now["time_ms"], now["events"], now["examined"] = height, time_ms, 0, 0
-        cursor = np.zeros(3, np.int64)
-        drained = []
+        self.sweeps.begin_block(self.s)
+        cursor = np.zeros(2, np.int64)
+        drained: list[Any] = []
         while True:
             stop = self.kernels.run_block(self.s, bundles, *readings, order, cursor)
             events = self.s.events[: int(now["events"])]

@@ -8,8 +8,8 @@ demo, the replayer and benchmarks alike:
     admitted = admit_block(items, chain)                    # all sound
     executed = executor.execute(height, time_ms, version, digest, admitted.rows, admitted.commands)
 
-Whoever recovers many blocks calls `apply` for each and `commit` where a root is wanted: what `apply`
-leaves out, no later block reads.
+Whoever recovers many blocks calls `apply` for each and `commit` where a root is wanted: what
+`apply` leaves out, no later block reads.
 """
 
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Answers to questions about the state, as trees of JSON values. Read between blocks, changes nothing.
+"""Answers to questions about the state, as trees of JSON values. Asking changes nothing.
 
 A question is an object with `ask` and its own fields; an answer has no key `error`, or only that.
 
@@ -89,8 +89,8 @@ def order_slot(replica: "Replica", question: Question) -> int:
     """Find an open order by its id."""
     order_id = integer(question, "order_id")
     ids = replica.executor.tables.rows(Table.ORDERS)["order_id"]
-    found = np.flatnonzero(ids == order_id) if order_id else []
-    if not len(found):
+    found = np.flatnonzero(ids == order_id)
+    if not order_id or not len(found):
         raise QuestionRefused(f"No open order has the id {order_id}.")
     return int(found[0])
 
@@ -163,7 +163,7 @@ def depth(replica: "Replica", question: Question) -> Answer:
     row, levels = tables.rows(Table.MARKETS)[market], tables.rows(Table.LEVELS)
     sides: Answer = {}
     for side in ("bid", "ask"):
-        found = []
+        found: list[list[int]] = []
         slot = int(row[f"{side}_best"])
         while slot and len(found) < most:
             level = levels[slot]

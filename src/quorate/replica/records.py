@@ -95,7 +95,7 @@ def block_read(payload: bytes | memoryview) -> LoggedBlock:
     within = np.arange(int(counts.sum()), dtype=np.int64) - np.repeat(rows["first"], counts)
     bodies = np.repeat(starts + ITEM_HEAD.size + BUNDLE_HEADER_BYTES, counts)
     commands = windows(octets, bodies + COMMAND_BYTES * within, COMMAND_BYTES)
-    digest = hashlib.sha256(octets[:end]).digest()
+    digest = hashlib.sha256(memoryview(payload)[:end]).digest()
     return LoggedBlock(height, time_ms, version, digest, rows, commands)
 
 

@@ -7,7 +7,7 @@ reads them.
 """
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from quorate.commitment.proof import Checkpoint
 from quorate.execution.machine import version_known

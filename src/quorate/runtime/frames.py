@@ -14,8 +14,8 @@ and comes back in the reply. Integers are little-endian.
     ANSWER    JSON
 
 The body of DONE: level u8 (REFUSED when no item was admitted), height u64, time_ms u64, items u32,
-bundle_first u32, bundle_count u32, events u32; then a code u16 per item, then per event its index in
-the block, u32; then the events, 112 bytes each. Items with code 0 are the bundles bundle_first,
+bundle_first u32, bundle_count u32, events u32; then a code u16 per item, then per event its index
+in the block, u32; then the events, 112 bytes each. Items with code 0 are the bundles bundle_first,
 bundle_first + 1 ... of the block.
 """
 

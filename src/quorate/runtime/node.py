@@ -22,14 +22,13 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from quorate.admission import Chain, chain_of
 from quorate.replica.intake import BATCH_BYTES_MAX, Intake, Limits, judged
 from quorate.replica.messages import (
     Answer,
     Append,
-    Asked,
     Effect,
     Event,
     Halt,
@@ -122,7 +121,8 @@ class Node:
         stopping = asyncio.ensure_future(self.stop_wanted.wait())
         try:
             announce(str(await self.listen()))
-            await asyncio.wait([log, execution, stopping], return_when="FIRST_COMPLETED")
+            ends: list[asyncio.Future[Any]] = [log, execution, stopping]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             await self.drain(log, execution)
         finally:
             stopping.cancel()

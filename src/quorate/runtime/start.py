@@ -1,16 +1,19 @@
 """From a home to a running node, and from a halted home to one that may run again."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from quorate.replica.messages import Append, Effect
-from quorate.replica.records import RESUMED, checkpoint_payload, checkpoint_signed
-from quorate.replica.replay import Replay
+from quorate.replica.records import (
+    RESUMED,
+    checkpoint_payload,
+    checkpoint_read,
+    checkpoint_signed,
+)
 from quorate.replica.replica import Replica, Settings
 from quorate.runtime.disk import HomeRefused
-from quorate.runtime.files import LogFiles
+from quorate.runtime.files import LogFiles, follow_segments, segment_numbers
 from quorate.runtime.halt import Halt, read_halt, remove_halt
 from quorate.runtime.home import Home, signer_of
 from quorate.runtime.recover import Progress, Recovered, recover
@@ -49,23 +52,19 @@ def settings_of(home: Home) -> Settings:
     )
 
 
-def start(
-    home: Home, progress: Progress | None = None, opened: Callable[[], None] | None = None
-) -> Started:
+def start(home: Home, progress: Progress | None = None) -> Started:
     """Take the lock and recover.
 
     Raises StorageRefusal, ReplayRefused or VersionMissing before anything is changed but a torn
     tail; AuditFailed; StorageFailed.
     """
     settings = settings_of(home)
+    refuse_halted(home)
+    refuse_other_signer(home, settings)
     files = LogFiles.open(home.path, home.identity, home.config.segment_bytes)
     ready = False
     try:
-        refuse_halted(home)
-        if opened is not None:
-            opened()
         found = recover(home, files, progress)
-        refuse_other_signer(home, settings, found.replay)
         replica = standing(files, settings, found)
         ready = True
     finally:
@@ -83,14 +82,22 @@ def start(
     )
 
 
-def refuse_other_signer(home: Home, settings: Settings, replay: Replay) -> None:
-    """Refuse a key that is not the one that signed this chain. Raises HomeRefused."""
-    if replay.checkpoint is not None and settings.signer not in replay.checkpoint.signatures:
-        (signed,) = replay.checkpoint.signatures
-        raise HomeRefused(
-            f"Height {replay.checkpoint.height} of {home.path} was signed by {signed.hex()}, but "
-            f"its checkpoint.key is that of {settings.signer.hex()}; put the right key there."
-        )
+def refuse_other_signer(home: Home, settings: Settings) -> None:
+    """Refuse a key that is not the one that signed this chain last. Raises HomeRefused.
+
+    Looks into the last segment without the lock; one without a checkpoint says nothing.
+    """
+    numbers = segment_numbers(home.path)
+    for scan in follow_segments(home.path, home.identity, numbers[-1]) if numbers else ():
+        for record in scan.records[-1:-3:-1]:
+            if record.kind != Kind.CHECKPOINT:
+                continue
+            (signed,) = checkpoint_read(record.payload, home.identity).signatures
+            if signed != settings.signer:
+                raise HomeRefused(
+                    f"Height {record.height} of {home.path} was signed by {signed.hex()}, but its "
+                    f"checkpoint.key is that of {settings.signer.hex()}; put the right key there."
+                )
 
 
 def standing(files: LogFiles, settings: Settings, found: Recovered) -> Replica:

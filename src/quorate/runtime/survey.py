@@ -3,8 +3,8 @@
 from typing import Any
 
 from quorate.replica.query import Answer, answer
-from quorate.replica.replica import Replica, Settings
 from quorate.replica.replay import Replay
+from quorate.replica.replica import Replica, Settings
 from quorate.runtime.halt import read_halt
 from quorate.runtime.home import Home
 from quorate.runtime.recover import Progress, restored, segments_listed, snapshots_found
@@ -30,8 +30,9 @@ def survey(home: Home, progress: Progress | None = None) -> dict[str, Any]:
     markets = []
     for row in asked("markets")["markets"]:
         depth = asked("depth", market=row["market"], levels=1)
-        best = {side: depth[side + "s"][0][0] if depth[side + "s"] else 0 for side in ("bid", "ask")}
-        markets.append({**row, **best})
+        best = {side: depth[f"{side}s"][:1] for side in ("bid", "ask")}
+        prices = {side: levels[0][0] if levels else 0 for side, levels in best.items()}
+        markets.append({**row, **prices})
     halt = read_halt(home.path)
     return {
         "home": str(home.path),

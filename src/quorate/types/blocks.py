@@ -34,7 +34,7 @@ class Executed:
 
 @dataclass(frozen=True, slots=True)
 class FeeTier:
-    """From `volume_min_e6` of trailing volume on, these rates. A negative maker rate is a rebate."""
+    """From `volume_min_e6` of trailing volume on, these rates; a negative one is a rebate."""
 
     volume_min_e6: int
     maker_ppm: int
@@ -57,7 +57,7 @@ class AssetSpec:
 
 @dataclass(frozen=True, slots=True)
 class MarketSpec:
-    """A market as listed. `kind`: 1 spot, 2 perpetual. `quantum_e6`: worth of one tick times lot."""
+    """A market as listed. `kind`: 1 spot, 2 perpetual. `quantum_e6`: worth of one tick and lot."""
 
     name: str
     kind: int

@@ -129,7 +129,7 @@ class End(IntEnum):
 
 
 class Reject(IntEnum):
-    """Named by the remedy. 1xx decode, 2xx signature and bundle, 3xx order, 4xx account, 5xx role."""
+    """Named by the remedy. 1xx decode, 2xx signature and nonce, 3xx order, 4xx account, 5xx role."""
 
     OK = 0
     # Admission: the bytes.
@@ -265,10 +265,10 @@ SENTENCES: Final[dict[Reject, str]] = {
     R.REDUCE_ONLY_WOULD_INCREASE: "There is no position that this order would reduce.",
     R.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE: "Initial margin would not be covered.",
     R.BALANCE_INSUFFICIENT: "The free balance does not cover the order.",
-    R.POSITION_WOULD_PASS_LIMIT: "Position and open orders would pass the market's largest position.",
+    R.POSITION_WOULD_PASS_LIMIT: "Position and open orders would pass the market's bound.",
     R.POSITIONS_TOO_MANY_CLOSE_ONE: "The account holds as many positions as it may.",
     R.MARK_PRICE_MISSING_WAIT: "The market has no mark price yet.",
-    R.ORDER_NOT_FOUND: "No open order of this account has that id: filled, cancelled or never placed.",
+    R.ORDER_NOT_FOUND: "No open order of this account has that id: filled, cancelled or unknown.",
     R.ORDER_ALREADY_FILLED_TO_THAT_SIZE: "The order has already filled to the new size or beyond.",
     R.DEADMAN_FIRED_WAIT_A_BLOCK: "The dead-man switch has fired; its cancels finish first.",
     R.IMMEDIATE_WOULD_NOT_FILL: "Nothing rests at that price or better.",

@@ -22,7 +22,9 @@ from quorate.execution.kernels.rows import (
     session_seek,
     session_unindex,
 )
-from quorate.execution.kernels.scalars import withdrawable_floor
+from quorate.execution.kernels.scalars import (
+    withdrawable_floor,
+)
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import (
     ACCOUNTS_MAX,

@@ -1,4 +1,4 @@
-"""The kernels that a node calls: run a block's commands, order its bundles, rebuild the indexes.
+"""The kernels that a node calls: run a block's bundles, order them, rebuild the indexes.
 
 `run_block` can stop at any command boundary when an array could run short for one command's worst
 case; it returns which group must grow and is called again with the same cursor.
@@ -33,12 +33,19 @@ from quorate.execution.kernels.match import take
 from quorate.execution.kernels.orders import cancel, cancel_all, modify, place, prepare
 from quorate.execution.kernels.pools import nonces_used, positions_used
 from quorate.execution.kernels.rows import (
-    T_CHAIN,
     account_index,
     emit,
     level_index,
     nonces_index,
     session_index,
+)
+from quorate.execution.kernels.signatures import (
+    BUNDLES,
+    COMMANDS,
+    INT64S,
+    LEDGER_COMMANDS,
+    LISTINGS,
+    RECORD,
 )
 from quorate.execution.kernels.signers import begin_bundle
 from quorate.execution.kernels.state import (
@@ -50,18 +57,8 @@ from quorate.execution.kernels.state import (
     GROW_MAPS,
     NONCE_CELLS,
     POSITION_CELLS,
-    STATE,
 )
-from quorate.execution.kernels.sweeps import sweep
 from quorate.types.codes import End, EventKind, Flag, Op, Reject
-from quorate.types.limits import DEADMAN_CANCELS_PER_BLOCK, SWEEP_ORDERS_PER_BLOCK
-from quorate.types.records import (
-    ADMITTED,
-    COMMAND,
-    LEDGER_COMMAND,
-    LISTING_CONTINUATION,
-    NO_BUNDLE,
-)
 
 i8 = np.int64
 OK = int(Reject.OK)
@@ -77,17 +74,9 @@ OP_OPEN, OP_FAUCET, OP_DEPOSIT = int(Op.OPEN_SUBACCOUNT), int(Op.FAUCET), int(Op
 OP_LIST, OP_STATUS = int(Op.LIST_MARKET), int(Op.SET_STATUS)
 OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
 OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
-EVENTS_OF_SWEEP = DEADMAN_CANCELS_PER_BLOCK + SWEEP_ORDERS_PER_BLOCK
 # Position cells that one command can take: two accounts, each moving to its largest extent.
 CELLS_OF_COMMAND = 128
 NONCE_CELLS_OF_BUNDLE = 16
-
-RECORD = numba.from_dtype(STATE)
-CURSOR = numba.types.int64[::1]
-BUNDLES = numba.from_dtype(ADMITTED)[::1]
-COMMANDS = numba.from_dtype(COMMAND)[::1]
-LEDGER_COMMANDS = numba.from_dtype(LEDGER_COMMAND)[::1]
-LISTINGS = numba.from_dtype(LISTING_CONTINUATION)[::1]
 
 
 @helper
@@ -216,61 +205,40 @@ def run_command(s, signer, commands, ledger_commands, listings, at):
     event["remaining"] = now["receipt_remaining"]
 
 
-@helper
-def version_step(s):
-    """Phase 1: the rules' version changes at its announced height."""
-    chain = s.chain[0]
-    if chain["version_next"] and s.now[0]["height"] >= chain["version_next_height"]:
-        chain["protocol_version"] = chain["version_next"]
-        chain["version_next"] = 0
-        chain["version_next_height"] = 0
-
-
-@kernel(numba.types.int64(RECORD, BUNDLES, COMMANDS, LEDGER_COMMANDS, LISTINGS, CURSOR, CURSOR))
+@kernel(numba.types.int64(RECORD, BUNDLES, COMMANDS, LEDGER_COMMANDS, LISTINGS, INT64S, INT64S))
 def run_block(s, bundles, commands, ledger_commands, listings, order, cursor):
     """Run a block from `cursor` on; DONE at its end, else what must be seen to before going on.
 
-    The three readings of the commands are views of the same bytes. order, int64[n]: the bundles as
-    they execute. cursor, int64[3]: phase (0 before the sweeps, 1 bundles), place in `order`,
-    command in bundle.
+    order, int64[n]: the bundles as they execute. cursor, int64[2]: place in `order`, command in
+    bundle.
     """
     now = s.now[0]
     examined_max = s.parameters[0]["orders_examined_per_command_max"]
-    if cursor[0] == 0:
-        now["bundle"] = NO_BUNDLE
-        now["command"] = 0
-        short = shortage(s, EVENTS_OF_SWEEP)
-        if short != DONE:
-            return short
-        version_step(s)
-        sweep(s)
-        cursor[0] = 1
-    while cursor[1] < order.shape[0]:
-        index = order[cursor[1]]
+    while cursor[0] < order.shape[0]:
+        index = order[cursor[0]]
         bundle = bundles[index]
         now["bundle"] = index
-        while cursor[2] < bundle["count"]:
+        while cursor[1] < bundle["count"]:
             short = shortage(s, examined_max + 8)
             if short != DONE:
                 return short
-            now["command"] = cursor[2]
-            if cursor[2] == 0:
+            now["command"] = cursor[1]
+            if cursor[1] == 0:
                 code = begin_bundle(s, bundle)
                 if code != OK:
                     event = s.events[emit(s, BUNDLE)]
                     event["code"] = code
                     event["account"] = now["account"]
                     break
-            at = bundle["first"] + cursor[2]
+            at = bundle["first"] + cursor[1]
             run_command(s, bundle["signer"], commands, ledger_commands, listings, at)
-            cursor[2] += 2 if commands[at]["op"] == OP_LIST else 1
-        cursor[1] += 1
-        cursor[2] = 0
-    s.small_dirty[T_CHAIN] = 1
+            cursor[1] += 2 if commands[at]["op"] == OP_LIST else 1
+        cursor[0] += 1
+        cursor[1] = 0
     return DONE
 
 
-@kernel(numba.types.void(BUNDLES, COMMANDS, CURSOR))
+@kernel(numba.types.void(BUNDLES, COMMANDS, INT64S))
 def bundle_classes(bundles, commands, classes):
     """Highest class of each bundle: 0 touches no book, 1 cancels, 2 can only rest, 3 the rest."""
     for index in range(bundles.shape[0]):

@@ -16,7 +16,10 @@ from quorate.execution.kernels.rows import (
     position_of,
     position_open,
 )
-from quorate.execution.kernels.scalars import notional, ppm_ceil
+from quorate.execution.kernels.scalars import (
+    notional,
+    ppm_ceil,
+)
 from quorate.types.codes import End, EventKind, MarketKind, Side
 from quorate.types.records import ASSET_KEY
 

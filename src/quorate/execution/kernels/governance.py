@@ -11,7 +11,10 @@ from quorate.execution.kernels.rows import (
     bytes_copy,
     bytes_equal,
 )
-from quorate.execution.kernels.scalars import tier_deduction, tier_rate_ppm
+from quorate.execution.kernels.scalars import (
+    tier_deduction,
+    tier_rate_ppm,
+)
 from quorate.types.codes import MarketKind, MarketStatus, Reject
 from quorate.types.limits import (
     ASSETS_MAX,

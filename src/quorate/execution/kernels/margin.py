@@ -3,8 +3,11 @@
 import numpy as np
 
 from quorate.compiled import helper
-from quorate.execution.kernels.book import notional
-from quorate.execution.kernels.scalars import initial, worst_lots
+from quorate.execution.kernels.scalars import (
+    initial,
+    notional,
+    worst_lots,
+)
 from quorate.types.limits import TIERS_PER_SCHEDULE, VOLUME_MAX_E6, VOLUME_WINDOW_MS
 from quorate.types.records import ASSET_KEY
 

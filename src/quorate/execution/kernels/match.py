@@ -5,14 +5,12 @@ import numpy as np
 from quorate.compiled import helper
 from quorate.execution.kernels.book import (
     best_level,
-    notional,
     order_cancel,
     order_dead,
     order_remove,
     order_rest,
     order_shrink,
     position_key,
-    ppm_ceil,
     reserve,
 )
 from quorate.execution.kernels.margin import fee_tier, margin_holds, volume_add
@@ -23,7 +21,13 @@ from quorate.execution.kernels.rows import (
     position_of,
     position_open,
 )
-from quorate.execution.kernels.scalars import crosses, entry_closed, reducible
+from quorate.execution.kernels.scalars import (
+    crosses,
+    entry_closed,
+    notional,
+    ppm_ceil,
+    reducible,
+)
 from quorate.types.codes import End, EventKind, Flag, MarketKind, Reject, Side, Stp, Tif
 from quorate.types.limits import VOLUME_MAX_E6
 

@@ -10,18 +10,24 @@ from quorate.execution.kernels.book import (
     best_level,
     deadman_fired,
     hold_e6,
-    notional,
     order_cancel,
     order_dead,
     order_shrink,
     position_key,
-    ppm_ceil,
 )
 from quorate.execution.kernels.maps import find_client
-from quorate.execution.kernels.margin import assess, fee_tier, worst_lots
-from quorate.execution.kernels.match import crosses, fillable, owns, reducible, stp_mode
+from quorate.execution.kernels.margin import assess, fee_tier
+from quorate.execution.kernels.match import fillable, owns, stp_mode
 from quorate.execution.kernels.rows import position_code, position_of
-from quorate.execution.kernels.scalars import leverage_holds, market_price
+from quorate.execution.kernels.scalars import (
+    crosses,
+    leverage_holds,
+    market_price,
+    notional,
+    ppm_ceil,
+    reducible,
+    worst_lots,
+)
 from quorate.types.codes import End, Flag, MarketKind, MarketStatus, Reject, Side, Stp, Tif
 from quorate.types.limits import CASH_TRADING_MAX_E6, LEVELS_MAX, ORDERS_MAX, TIERS_PER_SCHEDULE
 

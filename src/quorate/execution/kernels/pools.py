@@ -1,9 +1,9 @@
 """Extents: where an account's positions and a signer's nonces lie together.
 
 An extent has 2^class cells. It is taken from the free list of its class or from the unused end of
-the pool; when it is full, its cells move to one of twice the size. Placement is derived: it is never
-hashed or snapshotted, and rebuilt in slot order at load. The last element of a `free` array is the
-number of cells in use so far.
+the pool; when it is full, its cells move to one of twice the size. Placement is derived: never
+hashed or snapshotted, and laid out anew in slot order at load and when the pool runs short. The
+last element of a `free` array is the highest cell used so far.
 """
 
 import numpy as np

@@ -41,10 +41,10 @@ def key_words(words, address, sub):
 @helper
 def bytes_equal(a, b):
     """Whether two addresses are equal."""
+    differs = 0
     for j in range(20):
-        if a[j] != b[j]:
-            return False
-    return True
+        differs |= a[j] ^ b[j]
+    return differs == 0
 
 
 @helper
@@ -61,10 +61,10 @@ def bytes_zero(target):
 
 @helper
 def bytes_any(a):
+    found = 0
     for j in range(20):
-        if a[j]:
-            return True
-    return False
+        found |= a[j]
+    return found != 0
 
 
 @helper

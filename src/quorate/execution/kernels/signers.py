@@ -14,7 +14,9 @@ from quorate.execution.kernels.rows import (
     open_account,
     session_at,
 )
-from quorate.execution.kernels.scalars import nonce_in_window
+from quorate.execution.kernels.scalars import (
+    nonce_in_window,
+)
 from quorate.execution.kernels.state import NONCES_PER_CELL
 from quorate.types.codes import Reject
 from quorate.types.limits import ACCOUNTS_MAX, NONCE_ROWS_MAX, NONCES_MAX, NONCES_PER_SIGNER

@@ -52,9 +52,9 @@ TAKER = int64_fields(
     "remaining filled end active replaced stamp"
 )
 NOW = int64_fields(
-    "height time_ms bundle command account session events examined equity margin value book_position "
-    "receipt_end receipt_side receipt_market receipt_order receipt_price receipt_filled "
-    "receipt_remaining"
+    "height time_ms bundle command account session events examined equity margin value "
+    "book_position receipt_end receipt_side receipt_market receipt_order receipt_price "
+    "receipt_filled receipt_remaining"
 )
 CORE = int64_fields("map_mask")
 

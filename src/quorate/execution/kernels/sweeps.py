@@ -1,19 +1,24 @@
 """Housekeeping at the start of a block; the same functions as `spec.sweeps`."""
 
+import numba
 import numpy as np
 
-from quorate.compiled import helper
+from quorate.compiled import helper, kernel
 from quorate.execution.kernels.accounts import deadman_unlink, drop_session
 from quorate.execution.kernels.book import deadman_fired, order_cancel, order_dead
 from quorate.execution.kernels.pools import nonces_release
 from quorate.execution.kernels.rows import (
+    T_CHAIN,
     bytes_copy,
     bytes_zero,
     nonce_cell,
     nonces_seek,
     nonces_unindex,
 )
-from quorate.execution.kernels.scalars import nonce_in_window
+from quorate.execution.kernels.scalars import (
+    nonce_in_window,
+)
+from quorate.execution.kernels.signatures import RECORD
 from quorate.types.codes import End
 from quorate.types.limits import (
     DEADMAN_ACCOUNTS_PER_BLOCK,
@@ -23,18 +28,10 @@ from quorate.types.limits import (
     SWEEP_ORDERS_PER_BLOCK,
     SWEEP_SESSIONS_PER_BLOCK,
 )
+from quorate.types.records import NO_BUNDLE
 
 i8 = np.int64
 END_NONE, END_DEADMAN = int(End.NONE), int(End.DEADMAN)
-
-
-@helper
-def sweep(s):
-    """Phase 2: dead-man switches, then expired orders, then rows that nothing needs any more."""
-    sweep_deadman(s)
-    sweep_orders(s)
-    sweep_nonces(s)
-    sweep_sessions(s)
 
 
 @helper
@@ -125,3 +122,29 @@ def sweep_sessions(s):
             drop_session(s, slot)
         slot += 1
     s.ledger[0]["sweep_sessions"] = slot
+
+
+@helper
+def version_step(s):
+    """Phase 1: the rules' version changes at its announced height."""
+    chain = s.chain[0]
+    if chain["version_next"] and s.now[0]["height"] >= chain["version_next_height"]:
+        chain["protocol_version"] = chain["version_next"]
+        chain["version_next"] = 0
+        chain["version_next_height"] = 0
+
+
+@kernel(numba.types.void(RECORD))
+def begin_block(s):
+    """Phases 1 and 2: version, dead-man switches, expired orders, rows that nothing needs.
+
+    The event rows are empty before it and have room for all that it can emit.
+    """
+    s.now[0]["bundle"] = NO_BUNDLE
+    s.now[0]["command"] = 0
+    s.small_dirty[T_CHAIN] = 1
+    version_step(s)
+    sweep_deadman(s)
+    sweep_orders(s)
+    sweep_nonces(s)
+    sweep_sessions(s)

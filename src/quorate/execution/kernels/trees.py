@@ -1,4 +1,4 @@
-"""Crit-bit trees: ordered search whose depth is bounded by the key's bits, whoever chooses the keys.
+"""Crit-bit trees: ordered search whose depth is bounded by a key's bits, whoever chooses the keys.
 
 A tree's leaves are table slots, its inner nodes carry the number of the first bit in which their
 two sides differ. Keys are rows of 48-bit words, most significant word first; bit b of a key is bit

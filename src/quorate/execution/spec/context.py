@@ -14,7 +14,7 @@ assert _EVENT.size == EVENT.itemsize and _LEDGER_EVENT.size == LEDGER_EVENT.item
 
 @dataclass(slots=True)
 class Context:
-    """`account`, `session` and `signer` describe who acts; `session` 0 means the owner's own key."""
+    """`account`, `session`, `signer` describe who acts; `session` 0 means the owner's own key."""
 
     t: Tables
     height: int

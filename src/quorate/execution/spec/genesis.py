@@ -72,7 +72,9 @@ def parameters_put(t: Tables, genesis: Genesis) -> None:
         raise GenesisRefused("orders_examined_per_command_max passes its limit")
     if not 0 < genesis.orders_per_account_max <= examined:
         # One cancel-all looks at every open order of an account.
-        raise GenesisRefused("orders_per_account_max must be within orders_examined_per_command_max")
+        raise GenesisRefused(
+            "orders_per_account_max must be within orders_examined_per_command_max"
+        )
     if genesis.protocol_version not in PROTOCOL_VERSIONS:
         raise GenesisRefused(f"protocol_version {genesis.protocol_version} is not known here")
     if not genesis.assets:

@@ -72,7 +72,8 @@ def market_sound(m: Market) -> bool:
     if m.size_max_lots > ORDER_NOTIONAL_MAX_E6 // m.quantum_e6 // m.price_max_ticks:
         return False
     if m.kind == MarketKind.PERPETUAL:
-        most = min(POSITION_NOTIONAL_MAX_E6 // m.quantum_e6 // m.price_max_ticks, PERPETUAL_LOTS_MAX)
+        most = POSITION_NOTIONAL_MAX_E6 // m.quantum_e6 // m.price_max_ticks
+        most = min(most, PERPETUAL_LOTS_MAX)
         return m.size_max_lots <= m.position_max_lots <= most and not (m.base_asset or m.lot_units)
     if m.kind != MarketKind.SPOT or m.position_max_lots or m.lot_units <= 0:
         return False

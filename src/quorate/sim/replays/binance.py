@@ -25,7 +25,7 @@ from quorate.codec.commands import CancelClient, ModifyClient, Place, SetMark
 from quorate.sim.replays import crowd
 from quorate.sim.replays.chain import MARKET
 from quorate.sim.replays.crowd import CLIENT_SHIFT, LOT_DECIMALS, PRICE_MAX, SIZE_MAX, TICK_DECIMALS
-from quorate.sim.replays.read import FileRefused, LineRefused, integer, records, scaled
+from quorate.sim.replays.read import FileRefused, LineRefused, records, scaled
 from quorate.sim.replays.venue import World
 from quorate.types.codes import Flag, Side, Tif
 
@@ -67,7 +67,7 @@ def levels_of(rows: Any) -> Levels:
 def parse(line: str) -> Message:
     """Read a line. Raises LineRefused."""
     stamp, _, text = line.partition(" ")
-    time_ms = integer(stamp, "the time", 1) if len(stamp) < 19 else int_ns(stamp)
+    time_ms = milliseconds(stamp)
     try:
         tree = json.loads(text)
     except ValueError as error:
@@ -81,7 +81,7 @@ def parse(line: str) -> Message:
         raise LineRefused(f"the object lacks or misuses {error}") from error
 
 
-def int_ns(stamp: str) -> int:
+def milliseconds(stamp: str) -> int:
     """Read nanoseconds as milliseconds. Raises LineRefused."""
     if len(stamp) != 19 or not stamp.isdigit():
         raise LineRefused("the time must be 19 digits of nanoseconds")
@@ -205,11 +205,18 @@ class Replay:
                 self.counts["marks"] += 1
 
 
+def is_book(m: Message) -> bool:
+    """Say whether a message is a snapshot with two sides."""
+    return m.type == SNAPSHOT and bool(m.bids) and bool(m.asks)
+
+
 def replay(path: Path, world: World, limit: int = 0, seed: int = 1) -> dict[str, Any]:
     """Replay a capture. Raises FileRefused."""
     messages = records(path, parse, limit=limit)
-    start = next((i for i, m in enumerate(messages) if m.type == SNAPSHOT and m.bids and m.asks), -1)
-    if start < 0:
+    start = 0
+    while start < len(messages) and not is_book(messages[start]):
+        start += 1
+    if start == len(messages):
         raise FileRefused(f"{path} holds no REST snapshot in its first {len(messages)} lines.")
     snapshot = messages[start]
     run = Replay(seed, world, snapshot)

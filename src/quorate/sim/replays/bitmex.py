@@ -6,8 +6,8 @@ before. At each step, in one block:
 
 * the oracle sets the mark;
 * makers quote a ladder of post-only orders on both sides of the mark, shifted against what they
-  hold, by one bundle that cancels the old ladder first; each in his turn, and at once where the mark
-  has left his last one by more than STALE_PPM;
+  hold, by one bundle that cancels the old ladder first; each in his turn, and at once where the
+  mark has left his last one by more than STALE_PPM;
 * takers send immediate-or-cancel orders: with the move, against it, or to reduce what they hold.
   Their sizes rise with the minute's volume and their deposits are small, so that margin refuses.
 
@@ -27,7 +27,7 @@ from quorate.sim.replays.crowd import CLIENT_SHIFT, TICK_DECIMALS
 from quorate.sim.replays.read import LineRefused, integer, records, scaled, split
 from quorate.sim.replays.venue import World
 from quorate.types.codes import Flag, Side, Tif
-from quorate.types.limits import PPM
+from quorate.types.limits import PPM, TIME_MS_MAX
 
 HEADER: Final = "ts,open,high,low,close,volume_usd"
 MAKERS: Final = 8
@@ -38,7 +38,8 @@ LADDER: Final = 3
 STALE_PPM: Final = 4_000
 SKEW_LOTS: Final = 2_000  # holding so much shifts a maker's quotes by his whole half-spread
 STEP_MS: Final = 15_000
-MOVE_PPM: Final = 100
+MOVE_PPM: Final = 500
+PASSIVE: Final = int(Flag.POST_ONLY | Flag.SLIDE)
 TAKE_REACH_PPM: Final = 5_000
 
 
@@ -64,16 +65,19 @@ class Bar:
 def parse(line: str) -> Bar:
     """Read a line. Raises LineRefused."""
     fields = split(line, 6)
-    prices = [
-        scaled(text, TICK_DECIMALS, name)
-        for text, name in zip(fields[1:5], ("open", "high", "low", "close"), strict=True)
-    ]
-    if not all(0 < price <= crowd.PRICE_MAX for price in prices):
+    bar = Bar(
+        1000 * integer(fields[0], "the time", 1, TIME_MS_MAX // 1000),
+        scaled(fields[1], TICK_DECIMALS, "the open"),
+        scaled(fields[2], TICK_DECIMALS, "the high"),
+        scaled(fields[3], TICK_DECIMALS, "the low"),
+        scaled(fields[4], TICK_DECIMALS, "the close"),
+        integer(fields[5], "the volume"),
+    )
+    if not all(0 < price <= crowd.PRICE_MAX for price in bar.path()):
         raise LineRefused(f"prices must be above 0 and at most {crowd.PRICE_MAX // 10} USD")
-    if prices[2] > prices[1]:
+    if bar.low > bar.high:
         raise LineRefused("the low must not be above the high")
-    time_ms = 1000 * integer(fields[0], "the time", 1)
-    return Bar(time_ms, *prices, integer(fields[5], "the volume"))
+    return bar
 
 
 class Population:
@@ -126,9 +130,7 @@ class Population:
                 price = mark - skew + sign * half * rung
                 lots = self.rng.randrange(50, 400) * rung
                 client = self.client(maker)
-                order = Place(
-                    MARKET, int(side), price, lots, flags=int(Flag.POST_ONLY), cloid=client
-                )
+                order = Place(MARKET, int(side), price, lots, flags=PASSIVE, cloid=client)
                 self.venue.send(maker, order, client)
 
     def take(self, mark: int, rising: bool, volume_usd: int) -> None:

@@ -32,7 +32,7 @@ from quorate.sim.replays.read import FileRefused, LineRefused, integer, records,
 from quorate.sim.replays.venue import Venue, World
 from quorate.types.blocks import AssetSpec, Genesis, MarketSpec
 from quorate.types.codes import Flag, MarketKind, OrderRule, Side
-from quorate.types.limits import DAY_MS, ORDER_NOTIONAL_MAX_E6
+from quorate.types.limits import DAY_MS, ORDER_NOTIONAL_MAX_E6, TIME_MS_MAX
 
 HEADER: Final = "id,timestamp,exchange.timestamp,price,volume,action,direction"
 CREATED, CHANGED, DELETED = "created", "changed", "deleted"
@@ -96,7 +96,7 @@ def parse(line: str) -> Event:
     """Read a line. Raises LineRefused."""
     order, time_ms, _, price, lots, action, direction = split(line, 7)
     event = Event(
-        integer(time_ms, "the timestamp", 1),
+        integer(time_ms, "the timestamp", DAY_MS, TIME_MS_MAX),
         integer(order, "the id", 1),
         SIDES.get(direction, -1),
         scaled(price, 2, "the price"),
@@ -104,7 +104,7 @@ def parse(line: str) -> Event:
         action,
     )
     if event.side < 0 or action not in (CREATED, CHANGED, DELETED):
-        raise LineRefused("the action must be created, changed or deleted, the direction bid or ask")
+        raise LineRefused("the action is created, changed or deleted, the direction bid or ask")
     return event
 
 
@@ -139,7 +139,7 @@ def drops(events: Sequence[Event]) -> tuple[dict[int, Drop], dict[int, Event]]:
 
 
 def pair(found: dict[int, Drop]) -> None:
-    """Join the two reports of each trade: first those of known size, then what stands next to it."""
+    """Join the two reports of each trade: first where both sizes are known, then where one is."""
     for unknown in (False, True):
         waiting: deque[Drop] = deque(maxlen=PAIR_BACK)
         for drop in found.values():
@@ -162,7 +162,9 @@ def are_one_trade(a: Drop, b: Drop, unknown: bool) -> bool:
     return a.lots > 0 and b.lots > 0 and abs(a.lots - b.lots) <= ROUNDING_LOTS
 
 
-def opening(older: dict[int, Event], found: dict[int, Drop], events: Sequence[Event]) -> list[Event]:
+def opening(
+    older: dict[int, Event], found: dict[int, Drop], events: Sequence[Event]
+) -> list[Event]:
     """Give the orders older than the file as they must have stood, oldest first."""
     first = {drop.order: drop for drop in reversed(found.values()) if drop.lots < 0}
     oldest = min((event.order for event in events if event.action == CREATED), default=0)

@@ -70,7 +70,9 @@ class SpreadMeter:
         }
 
 
-def opened(name: str, traders: dict[str, int], time_ms: int, mark_ticks: int, world: World) -> Venue:
+def opened(
+    name: str, traders: dict[str, int], time_ms: int, mark_ticks: int, world: World
+) -> Venue:
     """Start a chain and credit each trader, by name, with whole USD."""
     venue = Venue(genesis(name, time_ms, mark_ticks), list(traders), world)
     for index, usd in enumerate(traders.values()):

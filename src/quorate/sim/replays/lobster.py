@@ -77,6 +77,7 @@ class Test:
     line: int
     command: int
     message: Message
+    side: int
     first: int  # the oldest recorded order of the level, before the execution
 
 
@@ -95,11 +96,19 @@ class Result:
     unmatched: list[dict[str, Any]] = field(default_factory=list)
 
 
+def milliseconds(seconds: str) -> int:
+    """Read seconds after midnight. Raises LineRefused."""
+    found = scaled(seconds, TIME_DECIMALS, "the time") // 10 ** (TIME_DECIMALS - 3)
+    if found >= DAY_MS:
+        raise LineRefused("the time must be seconds after midnight")
+    return found
+
+
 def parse(line: str) -> Message:
     """Read a line. Raises LineRefused."""
     seconds, kind, order, size, price, direction = split(line, 6)
     message = Message(
-        DAY + scaled(seconds, TIME_DECIMALS, "the time") // 10 ** (TIME_DECIMALS - 3),
+        DAY + milliseconds(seconds),
         integer(kind, "the type", 1),
         integer(order, "the order id"),
         integer(size, "the size", -1),
@@ -164,10 +173,12 @@ class Pass:
                 self.result.hidden += 1
             elif message.type > HIDDEN:
                 self.result.other += 1
-            elif message.type == ADD or message.order in self.book.orders:
+            elif (message.type == ADD) != (message.order in self.book.orders):
                 handlers[message.type](message)
             else:
-                self.result.older_references += 1
+                # Not in the book: older than the file. In it already: an id told twice.
+                self.result.older_references += message.type != ADD
+                self.result.other += message.type == ADD
             if len(venue.queue) >= BLOCK_COMMANDS:
                 self.flush(message.time_ms)
                 self.world.progress(line, len(self.messages))
@@ -215,7 +226,7 @@ class Pass:
         result.sent += 1
         first, predicted = book.first(entry.side, entry.price), book.is_next(m.order, m.lots)
         taker = 2 * MAKERS_PER_SIDE + line % TAKERS
-        self.tests.append(Test(line, len(self.venue.queue), m, first))
+        self.tests.append(Test(line, len(self.venue.queue), m, entry.side, first))
         command = Place(MARKET, 1 - entry.side, entry.price, m.lots, tif=int(Tif.IOC))
         self.venue.send(taker, command)
         if self.closed and not predicted:
@@ -248,8 +259,7 @@ class Pass:
 
     def resync(self, test: Test, outcome: Outcome, before: Sequence[int]) -> None:
         """Put the levels that a missed execution touched back to what the recording has."""
-        side = 1 - int(Side.BUY if test.message.side == Side.SELL else Side.SELL)
-        prices = {test.message.price: None}
+        side, prices = test.side, {test.message.price: None}
         prices.update((fill.price, None) for fill in outcome.fills if fill.command == test.command)
         for price in prices:
             now = list(self.book.at(side, price))

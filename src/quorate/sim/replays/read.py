@@ -14,6 +14,8 @@ Record = TypeVar("Record")
 LINE_SHOWN_MAX: Final = 60
 NUMBER_DIGITS_MAX: Final = 18  # what such a number says fits int64 in any scale used here
 
+NUMBER_MAX: Final = 10**NUMBER_DIGITS_MAX - 1
+
 
 class FileRefused(Exception):
     """The file cannot be replayed. One sentence that names the file and, if it is one, the line."""
@@ -82,14 +84,13 @@ def split(line: str, count: int) -> list[str]:
     return fields
 
 
-def integer(text: str, name: str, least: int = 0) -> int:
-    """Read a decimal integer of at least `least`. Raises LineRefused."""
+def integer(text: str, name: str, least: int = 0, most: int = NUMBER_MAX) -> int:
+    """Read a decimal integer from `least` to `most`. Raises LineRefused."""
     digits = text.removeprefix("-")
-    if digits.isdigit() and len(digits) <= NUMBER_DIGITS_MAX:
-        value = int(text)
-        if value >= least:
-            return value
-    raise LineRefused(f"{name} must be an integer from {least}")
+    if digits.isdigit() and len(digits) <= NUMBER_DIGITS_MAX and least <= int(text) <= most:
+        return int(text)
+    upto = "" if most == NUMBER_MAX else f" to {most}"
+    raise LineRefused(f"{name} must be an integer from {least}{upto}")
 
 
 def scaled(text: str, decimals: int, name: str) -> int:

@@ -210,8 +210,8 @@ class Venue:
         codes = [-1] * len(queue)
         fills: list[Fill] = []
         events = self.executor.events
-        columns = ("kind", "code", "end", "side", "bundle", "command", "order_id", "counter_order_id",
-                   "price", "size", "remaining")  # fmt: skip
+        columns = ("kind", "code", "end", "side", "bundle", "command", "order_id",
+                   "counter_order_id", "price", "size", "remaining")  # fmt: skip
         for row in zip(*(events[name].tolist() for name in columns), strict=True):
             kind, code, end, side, bundle, command, order, counter, price, size, remaining = row
             if kind == EventKind.FILL:

@@ -1,0 +1,96 @@
+"""`quorate bench`: measure this machine, as figures with their circumstances."""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from quorate.cli.console import USERS_MISTAKE, end, errors_named
+from quorate.cli.warm import warmed
+
+# Groups in the order in which they run; a NAME on the command line selects by prefix.
+GROUPS = (
+    ("machine.fdatasync_p50_ms", "facts", "disk"),
+    ("compile_s", "facts", "compilation"),
+    ("kernel.mixed", "kernels", "mixed"),
+    ("kernel.worst", "kernels", "worst"),
+    ("root.hashes_per_s", "facts", "hashes"),
+    ("path.bundle", "path", "path"),
+    ("recovery.million_s", "path", "recovery"),
+    ("rss.million_mib", "facts", "memory"),
+)
+
+
+def selected(names: list[str]) -> list[tuple[str, str, str]]:
+    """Groups whose figures a name selects; all without names."""
+    chosen = [
+        group
+        for group in GROUPS
+        if not names or any(fits(group[0], name) for name in names)
+    ]
+    for name in names:
+        if not any(fits(group[0], name) for group in GROUPS):
+            known = ", ".join(group[0] for group in GROUPS)
+            end(USERS_MISTAKE, f"No figure is named {name}; known are {known}.")
+    return chosen
+
+
+def fits(group: str, name: str) -> bool:
+    """Whether a name selects a group: `kernel`, `kernel.mixed`, `path.bundle1`, `root`."""
+    return group.startswith(name) or name.startswith(group) or group.split(".")[0] == name
+
+
+def machine() -> str:
+    """This machine in words."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text("ascii", "replace").splitlines():
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return f"{os.cpu_count()} x {model}, {platform.system()}, Python {platform.python_version()}"
+
+
+def measured(chosen: list[tuple[str, str, str]]) -> Iterator[Any]:
+    """Run the chosen groups one after another."""
+    import importlib
+
+    for _, module, function in chosen:
+        work: Callable[[], Iterator[Any]] = getattr(
+            importlib.import_module(f"quorate.cli.benches.{module}"), function
+        )
+        yield from work()
+
+
+def command(
+    names: list[str] = typer.Argument(None, help="Which figures; all without a name."),
+    json_path: Path = typer.Option(None, "--json", help="Write the figures there as JSON."),
+) -> None:
+    """Measure this machine."""
+    chosen = selected(names or [])
+    with errors_named():
+        warmed()
+        print(machine(), flush=True)
+        found = []
+        for figure in measured(chosen):
+            found.append(figure)
+            shown = f"{figure.value:,.0f}" if figure.value >= 1000 else f"{figure.value:,.3g}"
+            print(f"{figure.name:32} {shown:>14} {figure.unit:18} {figure.detail}", flush=True)
+    if json_path is not None:
+        rows = [
+            {"name": f.name, "value": f.value, "unit": f.unit, "detail": f.detail} for f in found
+        ]
+        rows.append(
+            {"name": "machine", "value": os.cpu_count(), "unit": "cores", "detail": machine()}
+        )
+        try:
+            json_path.write_text(json.dumps(rows, indent=1) + "\n")
+        except OSError as error:
+            end(USERS_MISTAKE, f"{json_path} cannot be written: {error.strerror}.")
+    sys.stdout.flush()
