@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from quorate.sim.replays import lobster
-from quorate.sim.replays.lobster import OLDER, PASSED_OVER, REANNOUNCED
+from quorate.sim.replays.lobster import OLDER, PASSED_OVER, REANNOUNCED, TOO_LARGE
 from quorate.sim.replays.venue import World
 from tests.conftest import ROOT
 from tests.replays import naive
@@ -37,7 +37,7 @@ def holds_together(report: dict[str, Any]) -> None:
     assert report["rejects"] == {}
     unmatched = report["unmatched"]
     assert len(unmatched) == report["executions_recorded"] - report["executions_reproduced"]
-    assert {each["reason"] for each in unmatched} <= {OLDER, PASSED_OVER, REANNOUNCED}
+    assert {each["reason"] for each in unmatched} <= {OLDER, PASSED_OVER, REANNOUNCED, TOO_LARGE}
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -8,7 +8,7 @@ from quorate.cli.console import errors_named, print_json
 
 
 def command(
-    home: Path = typer.Argument(..., help="A new or empty folder."),
+    home: Path = typer.Argument(..., metavar="HOME", help="A new or empty folder."),
     genesis: Path | None = typer.Option(
         None, "--genesis", help="The application's genesis; without it: the development chain."
     ),

@@ -9,7 +9,7 @@ from quorate.cli.console import Bar, errors_named, print_json
 
 
 def command(
-    home: Path = typer.Argument(..., help="A home; its node may be running."),
+    home: Path = typer.Argument(..., metavar="HOME", help="A home; its node may be running."),
     as_json: bool = typer.Option(False, "--json", help="Print for machines."),
 ) -> None:
     """Show chain, markets, accounts, log and snapshots of a home."""

@@ -9,7 +9,7 @@ from quorate.cli.console import USERS_MISTAKE, Bar, end, errors_named
 
 
 def command(
-    home: Path = typer.Argument(..., help="A home; its node may be running."),
+    home: Path = typer.Argument(..., metavar="HOME", help="A home; its node may be running."),
     account: str = typer.Option("", "--account", help="A number, or 0x and an address."),
     order: int = typer.Option(0, "--order", help="The id of an open order."),
     event: str = typer.Option("", "--event", help="HEIGHT:INDEX of an event in its block."),

@@ -8,7 +8,7 @@ from quorate.cli.console import errors_named
 
 
 def command(
-    home: Path = typer.Argument(..., help="A home whose node has halted."),
+    home: Path = typer.Argument(..., metavar="HOME", help="A home whose node has halted."),
     reason: str = typer.Option(..., "--reason", help="Why it may run again; this is logged."),
 ) -> None:
     """Let a halted home run again."""

@@ -9,7 +9,7 @@ from quorate.cli.console import Bar, errors_named, print_json
 
 
 def command(
-    home: Path = typer.Argument(..., help="A home that `init` has made."),
+    home: Path = typer.Argument(..., metavar="HOME", help="A home that `init` has made."),
     as_json: bool = typer.Option(False, "--json", help="Print one line for machines."),
 ) -> None:
     """Run the node of a home until SIGTERM or SIGINT."""

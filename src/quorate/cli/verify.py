@@ -7,7 +7,7 @@ import typer
 
 
 def command(
-    proof: Path = typer.Argument(..., help="The file that `prove` has written."),
+    proof: Path = typer.Argument(..., metavar="FILE", help="The file that `prove` has written."),
     genesis_hash: str = typer.Option(..., "--genesis-hash", help="32 bytes, hex."),
     signer: list[str] = typer.Option(
         ..., "--signer", help="A validator's public key, 33 bytes, hex; give all of them."

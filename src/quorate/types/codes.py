@@ -129,7 +129,7 @@ class End(IntEnum):
 
 
 class Reject(IntEnum):
-    """Named by the remedy. 1xx decode, 2xx signature and nonce, 3xx order, 4xx account, 5xx role."""
+    """Named by the remedy. 1xx decode, 2xx signature, nonce, 3xx order, 4xx account, 5xx role."""
 
     OK = 0
     # Admission: the bytes.

@@ -52,8 +52,9 @@ BLOCK_COMMANDS: Final = 1024
 
 REANNOUNCED = "the recorded order is older than the one in front: its id is lower, the file " \
     "shows it only later, and the venue kept its time"  # fmt: skip
-PASSED_OVER = "the venue passed over an order that stood in front at that price and left it " \
-    "in the book, for a reason that the file does not record"  # fmt: skip
+PASSED_OVER = "the venue passed over an order that stood in front and left it in the book, for a " \
+    "reason that the file does not record"  # fmt: skip
+TOO_LARGE = "the recorded size is more than what was open of the order"
 OLDER = "the recorded order is older than the file, so it was never placed"
 UNPREDICTED = "the recorded order was first in the recorded book and did not trade"
 
@@ -79,6 +80,7 @@ class Test:
     message: Message
     side: int
     first: int  # the oldest recorded order of the level, before the execution
+    reason: str  # why it would not come out, if it should not
 
 
 @dataclass(slots=True)
@@ -224,12 +226,12 @@ class Pass:
             self.missed(line, m, OLDER, 0)
             return
         result.sent += 1
-        first, predicted = book.first(entry.side, entry.price), book.is_next(m.order, m.lots)
+        first, reason = book.first(entry.side, entry.price), reason_of(book, m.order, m.lots)
         taker = 2 * MAKERS_PER_SIDE + line % TAKERS
-        self.tests.append(Test(line, len(self.venue.queue), m, entry.side, first))
+        self.tests.append(Test(line, len(self.venue.queue), m, entry.side, first, reason))
         command = Place(MARKET, 1 - entry.side, entry.price, m.lots, tif=int(Tif.IOC))
         self.venue.send(taker, command)
-        if self.closed and not predicted:
+        if self.closed and reason != UNPREDICTED:
             before = list(book.levels[entry.side][entry.price])
             book.execute(m.order, m.lots)
             self.flush(m.time_ms, before)
@@ -252,10 +254,9 @@ class Pass:
             if fill is not None and (fill.maker, fill.lots) == (m.order, m.lots):
                 self.result.reproduced += 1
                 continue
-            predicted = not (before and test is tests[-1])
-            self.missed(test.line, m, reason_of(test, predicted and self.closed), test.first)
+            self.missed(test.line, m, test.reason, test.first)
             if self.closed:
-                self.resync(test, outcome, [] if predicted else before)
+                self.resync(test, outcome, before if test is tests[-1] else ())
 
     def resync(self, test: Test, outcome: Outcome, before: Sequence[int]) -> None:
         """Put the levels that a missed execution touched back to what the recording has."""
@@ -263,7 +264,8 @@ class Pass:
         prices.update((fill.price, None) for fill in outcome.fills if fill.command == test.command)
         for price in prices:
             now = list(self.book.at(side, price))
-            for order in dict.fromkeys([*before, *(order for order, _ in now)]):
+            gone = before if price == test.message.price else ()
+            for order in dict.fromkeys([*gone, *(order for order, _ in now)]):
                 if order in self.venue.open:
                     self.cancel(order, side)
             for order, entry in now:
@@ -274,11 +276,16 @@ class Pass:
         self.venue.flush(self.venue.time_ms)
 
 
-def reason_of(test: Test, predicted: bool) -> str:
-    """Explain a miss. Ids rise with the time of arrival at the venue."""
-    if predicted:
+def reason_of(book: RecordedBook, order: int, lots: int) -> str:
+    """Say why an execution would not come out. Ids rise with the time of arrival at the venue."""
+    entry = book.orders[order]
+    if book.is_next(order, lots):
         return UNPREDICTED
-    return REANNOUNCED if test.message.order < test.first else PASSED_OVER
+    if entry.lots < lots:
+        return TOO_LARGE
+    is_best = book.best(entry.side) == entry.price
+    is_late = order < book.first(entry.side, entry.price)
+    return REANNOUNCED if is_best and is_late else PASSED_OVER
 
 
 def replay(path: Path, world: World, limit: int = 0) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def split(line: str, count: int) -> list[str]:
 def integer(text: str, name: str, least: int = 0, most: int = NUMBER_MAX) -> int:
     """Read a decimal integer from `least` to `most`. Raises LineRefused."""
     digits = text.removeprefix("-")
-    if digits.isdigit() and len(digits) <= NUMBER_DIGITS_MAX and least <= int(text) <= most:
+    if digits.isascii() and digits.isdigit() and len(digits) <= NUMBER_DIGITS_MAX and least <= int(text) <= most:
         return int(text)
     upto = "" if most == NUMBER_MAX else f" to {most}"
     raise LineRefused(f"{name} must be an integer from {least}{upto}")
@@ -97,7 +97,8 @@ def scaled(text: str, decimals: int, name: str) -> int:
     """Read a decimal number as an integer in units of 10^-decimals, exactly. Raises LineRefused."""
     whole, _, rest = text.partition(".")
     rest = rest.rstrip("0")
-    if (whole + (rest or "0")).isdigit() and whole and len(rest) <= decimals:
-        if len(whole) + decimals <= NUMBER_DIGITS_MAX:
-            return int(whole + rest.ljust(decimals, "0"))
+    digits = whole + rest.ljust(decimals, "0")
+    if whole and digits.isascii() and digits.isdigit() and len(rest) <= decimals:
+        if len(digits) <= NUMBER_DIGITS_MAX:
+            return int(digits)
     raise LineRefused(f"{name} must be a number with at most {decimals} decimals")
