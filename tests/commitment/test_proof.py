@@ -234,6 +234,16 @@ def test_what_is_no_proof_is_refused(text: bytes) -> None:
     refusal(text)
 
 
+def test_a_deeply_nested_file_is_refused_before_it_is_parsed() -> None:
+    """It overflowed the C stack of the JSON parser where the recursion limit had been raised."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(10**6)
+    try:
+        assert "more lists" in refusal(b"[" * 200_000)
+    finally:
+        sys.setrecursionlimit(before)
+
+
 # --- signatures ---------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from quorate.sim.replays import lobster
+from quorate.sim.replays.formats import read
 from quorate.sim.replays.lobster import OLDER, PASSED_OVER, REANNOUNCED, TOO_LARGE
 from quorate.sim.replays.venue import World
 from tests.conftest import ROOT
@@ -44,7 +45,7 @@ def holds_together(report: dict[str, Any]) -> None:
 def test_made_up_messages_come_out_as_in_the_naive_book(seed: int, tmp_path: Path) -> None:
     lines = lobster_lines(seed, 1_500)
     path = written(tmp_path, "made.csv", "\n".join(lines) + "\n")
-    report = lobster.replay(path, WORLD)
+    report = lobster.replay(read(path, "lobster"), WORLD)
     holds_together(report)
     wanted = expected(lines)
     assert {name: report[name] for name in wanted} == wanted
@@ -60,13 +61,13 @@ def test_a_book_out_of_order_is_noticed(
     # The guard can fail: a replayer that believes every execution must come out says so.
     monkeypatch.setattr(lobster.RecordedBook, "is_next", lambda *_: True)
     path = written(tmp_path, "made.csv", "\n".join(lobster_lines(1, 400)) + "\n")
-    assert lobster.replay(path, WORLD)["unexplained"] > 0
+    assert lobster.replay(read(path, "lobster"), WORLD)["unexplained"] > 0
 
 
 def test_a_resynchronised_book_is_the_recorded_one(tmp_path: Path) -> None:
     lines = lobster_lines(5, 800)
     path = written(tmp_path, "made.csv", "\n".join(lines) + "\n")
-    messages = lobster.records(path, lobster.parse)
+    messages = read(path, "lobster")
     run = lobster.Pass(messages, WORLD, closed=True)
     run.run()
     assert run.result.resyncs
@@ -100,7 +101,7 @@ def test_the_hash_seed_changes_nothing(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_nasdaqs_first_hour(data: Path) -> None:
     path = data / "order_level" / AAPL
-    report = lobster.replay(path, WORLD)
+    report = lobster.replay(read(path, "lobster"), WORLD)
     holds_together(report)
     wanted = expected(naive.lines_of(path))
     assert {name: report[name] for name in wanted} == wanted
@@ -110,5 +111,5 @@ def test_nasdaqs_first_hour(data: Path) -> None:
         "reproduced_open_loop": 3_989,
     }
     assert report["unmatched_by_reason"] == {OLDER: 12, REANNOUNCED: 15, PASSED_OVER: 9}
-    again = lobster.replay(path, WORLD, limit=20_000)
-    assert lobster.replay(path, WORLD, limit=20_000)["state_root"] == again["state_root"]
+    again = lobster.replay(read(path, "lobster", 20_000), WORLD)
+    assert lobster.replay(read(path, "lobster", 20_000), WORLD)["state_root"] == again["state_root"]

@@ -1,16 +1,15 @@
 """Readers: what a format's line says, and which line of a bad file is named."""
 
 import gzip
-import importlib
 import lzma
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from quorate.cli.main import app
-from quorate.sim.replays.read import FileRefused, LineRefused, integer, lines, records, scaled
+from quorate.sim.replays.formats import read
+from quorate.sim.replays.read import FileRefused, LineRefused, integer, lines, scaled
 from tests.replays.samples import HEADERS, ROWS, written
 
 FORMATS = sorted(ROWS)
@@ -42,10 +41,6 @@ BAD = [
 ]
 
 
-def parser(name: str) -> Any:
-    return importlib.import_module(f"quorate.sim.replays.{name}").parse
-
-
 def text_of(name: str, *rows: str) -> str:
     return "".join(f"{row}\n" for row in (HEADERS[name], *rows) if row)
 
@@ -53,8 +48,8 @@ def text_of(name: str, *rows: str) -> str:
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_good_line_is_read(name: str, tmp_path: Path) -> None:
     path = written(tmp_path, "rows", text_of(name, ROWS[name], ROWS[name], ROWS[name]))
-    assert len(records(path, parser(name), HEADERS[name])) == 3
-    assert len(records(path, parser(name), HEADERS[name], limit=2)) == 2
+    assert len(read(path, name)) == 3
+    assert len(read(path, name, 2)) == 2
 
 
 @pytest.mark.parametrize(("name", "row"), BAD)
@@ -62,7 +57,7 @@ def test_a_bad_line_is_refused_with_its_number(name: str, row: str, tmp_path: Pa
     path = written(tmp_path, "rows", text_of(name, ROWS[name], row))
     number = 3 if HEADERS[name] else 2
     with pytest.raises(FileRefused, match=f"line {number}: ") as refused:
-        records(path, parser(name), HEADERS[name])
+        read(path, name)
     assert "\n" not in str(refused.value)
 
 
@@ -93,7 +88,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileRefused, match="cannot be read"):
         list(lines(tmp_path / "missing"))
     with pytest.raises(FileRefused, match="holds no record"):
-        records(written(tmp_path, "empty", ""), parser("lobster"))
+        read(written(tmp_path, "empty", ""), "lobster")
 
 
 @pytest.mark.parametrize(

@@ -46,20 +46,18 @@ def replayed(file: Path, format_name: str, limit: int, seed: int) -> dict[str, A
     from concurrent.futures import ThreadPoolExecutor
 
     from quorate.cli.warm import warmed
-    from quorate.sim.replays.read import lines
+    from quorate.sim.replays.formats import read
 
-    # A file that is damaged is refused before kernels are compiled for it.
-    for _ in lines(file):
-        pass
+    # A file that cannot be used is refused before kernels are compiled for it.
+    records = read(file, format_name, limit)
     warmed()
     from quorate.sim.replays.venue import World
 
     replay = importlib.import_module(f"quorate.sim.replays.{format_name}").replay
-    seeded = {"seed": seed} if format_name in ("bitmex", "binance") else {}
     threads = len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(threads) as pool, Bar(f"Replaying {file.name}") as bar:
         world = World(time.perf_counter_ns, pool.map, bar.update)
-        found: dict[str, Any] = replay(file, world, limit, **seeded)
+        found: dict[str, Any] = replay(records, world, seed)
         return found
 
 

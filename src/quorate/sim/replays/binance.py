@@ -14,18 +14,24 @@ block, together with the trades that came before the next. An update that does n
 before (`pu`) ends the replay's claim to the book and is counted.
 """
 
-import json
 import random
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Final
 
 from quorate.codec.commands import CancelClient, ModifyClient, Place, SetMark
 from quorate.sim.replays import crowd
 from quorate.sim.replays.chain import MARKET
-from quorate.sim.replays.crowd import CLIENT_SHIFT, LOT_DECIMALS, PRICE_MAX, SIZE_MAX, TICK_DECIMALS
-from quorate.sim.replays.read import FileRefused, LineRefused, records, scaled
+from quorate.sim.replays.crowd import CLIENT_SHIFT
+from quorate.sim.replays.formats import (
+    DEPTH,
+    PERP_PRICE_MAX,
+    PERP_SIZE_MAX,
+    TICKER,
+    TRADE,
+    BinanceMessage,
+    is_book,
+)
 from quorate.sim.replays.venue import World
 from quorate.types.codes import Flag, Side, Tif
 
@@ -34,83 +40,12 @@ TAKERS: Final = 24
 MAKER_USD: Final = 2_000_000_000
 TAKER_USD: Final = 100_000
 MARK_MS: Final = 1_000
-SNAPSHOT, DEPTH, TRADE, TICKER = "snapshot", "depthUpdate", "trade", "bookTicker"
-
-Levels = tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One line. bids, asks: (ticks, lots); of a trade or ticker, one level each or none."""
-
-    time_ms: int
-    type: str
-    bids: Levels
-    asks: Levels
-    last: int = 0
-    before: int = 0
-
-
-def levels_of(rows: Any) -> Levels:
-    """Read [[price, size], ...]. Raises LineRefused."""
-    if not isinstance(rows, list):
-        raise LineRefused("levels must be a list")
-    made = []
-    for row in rows:
-        if not isinstance(row, list) or len(row) != 2:
-            raise LineRefused("a level must be a price and a size")
-        price = scaled(str(row[0]), TICK_DECIMALS, "a price")
-        made.append((price, scaled(str(row[1]), LOT_DECIMALS, "a size")))
-    return tuple(made)
-
-
-def parse(line: str) -> Message:
-    """Read a line. Raises LineRefused."""
-    stamp, _, text = line.partition(" ")
-    time_ms = milliseconds(stamp)
-    try:
-        tree = json.loads(text)
-    except ValueError as error:
-        raise LineRefused("after the time there must be a JSON object") from error
-    if not isinstance(tree, dict):
-        raise LineRefused("after the time there must be a JSON object")
-    body = tree.get("data", tree)
-    try:
-        return message_of(time_ms, body)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise LineRefused(f"the object lacks or misuses {error}") from error
-
-
-def milliseconds(stamp: str) -> int:
-    """Read nanoseconds as milliseconds. Raises LineRefused."""
-    if len(stamp) != 19 or not stamp.isdigit():
-        raise LineRefused("the time must be 19 digits of nanoseconds")
-    return int(stamp) // 1_000_000
-
-
-def message_of(time_ms: int, body: dict[str, Any]) -> Message:
-    """Read the object of a line; raises as access to it does."""
-    if "lastUpdateId" in body:
-        last = int(body["lastUpdateId"])
-        return Message(time_ms, SNAPSHOT, levels_of(body["bids"]), levels_of(body["asks"]), last)
-    kind = body.get("e", "")
-    if kind == DEPTH:
-        bids, asks = levels_of(body["b"]), levels_of(body["a"])
-        return Message(time_ms, DEPTH, bids, asks, int(body["u"]), int(body["pu"]))
-    if kind == TRADE:
-        level = levels_of([[body["p"], body["q"]]])
-        # `m`: the buyer was the maker, so the taker sold into a bid.
-        return Message(time_ms, TRADE, level if body["m"] else (), () if body["m"] else level)
-    if kind == TICKER:
-        bid, ask = levels_of([[body["b"], body["B"]]]), levels_of([[body["a"], body["A"]]])
-        return Message(time_ms, TICKER, bid, ask)
-    raise LineRefused("the stream must be depth, trade or bookTicker")
 
 
 class Replay:
     """One run over all messages from the snapshot on."""
 
-    def __init__(self, seed: int, world: World, snapshot: Message) -> None:
+    def __init__(self, seed: int, world: World, snapshot: BinanceMessage) -> None:
         self.rng = random.Random(seed)
         names = [f"replay maker {index}" for index in range(2 * MAKERS_PER_SIDE)]
         traders = dict.fromkeys(names, MAKER_USD)
@@ -143,13 +78,13 @@ class Replay:
         self.takes.clear()
         self.meter.read(self.venue)
 
-    def depth(self, m: Message) -> None:
+    def depth(self, m: BinanceMessage) -> None:
         """Bring the named levels to their sizes: cancels first, then all quotes."""
         self.flush(m.time_ms)
         quotes: list[tuple[int, Any, int, int]] = []
         for side, levels in ((int(Side.BUY), m.bids), (int(Side.SELL), m.asks)):
             for price, lots in levels:
-                if not 0 < price <= PRICE_MAX or lots > SIZE_MAX:
+                if not 0 < price <= PERP_PRICE_MAX or lots > PERP_SIZE_MAX:
                     self.counts["levels_outside_limits"] += 1
                     continue
                 self.level(side, price, lots, quotes)
@@ -182,10 +117,10 @@ class Replay:
             after = total if lots < open_lots else lots
             quotes.append((maker, ModifyClient(client, price, total, flags), client, after))
 
-    def trade(self, m: Message) -> None:
+    def trade(self, m: BinanceMessage) -> None:
         """Send a taker for a recorded trade."""
         ((price, lots),) = m.bids or m.asks
-        if not 0 < price <= PRICE_MAX or not 0 < lots <= SIZE_MAX:
+        if not 0 < price <= PERP_PRICE_MAX or not 0 < lots <= PERP_SIZE_MAX:
             self.counts["trades_outside_limits"] += 1
             return
         self.counts["trades"] += 1
@@ -195,29 +130,21 @@ class Replay:
         self.takes[len(self.venue.queue)] = lots
         self.venue.send(taker, Place(MARKET, side, price, lots, tif=int(Tif.IOC)))
 
-    def ticker(self, m: Message) -> None:
+    def ticker(self, m: BinanceMessage) -> None:
         """Set the mark, now and then."""
         if m.time_ms - self.marked_ms >= MARK_MS:
             self.marked_ms = m.time_ms
             mark = (m.bids[0][0] + m.asks[0][0]) // 2
-            if 0 < mark <= PRICE_MAX:
+            if 0 < mark <= PERP_PRICE_MAX:
                 self.venue.send(self.venue.oracle, SetMark(MARKET, mark))
                 self.counts["marks"] += 1
 
 
-def is_book(m: Message) -> bool:
-    """Say whether a message is a snapshot with two sides."""
-    return m.type == SNAPSHOT and bool(m.bids) and bool(m.asks)
-
-
-def replay(path: Path, world: World, limit: int = 0, seed: int = 1) -> dict[str, Any]:
-    """Replay a capture. Raises FileRefused."""
-    messages = records(path, parse, limit=limit)
-    start = 0
-    while start < len(messages) and not is_book(messages[start]):
-        start += 1
-    if start == len(messages):
-        raise FileRefused(f"{path} holds no REST snapshot in its first {len(messages)} lines.")
+def replay(
+    messages: Sequence[BinanceMessage], world: World, seed: int = 1
+) -> dict[str, Any]:
+    """Replay a capture's messages, from its snapshot on."""
+    start = next(index for index, m in enumerate(messages) if is_book(m))
     snapshot = messages[start]
     run = Replay(seed, world, snapshot)
     run.depth(snapshot)

@@ -16,20 +16,18 @@ real moves. Nobody is liquidated.
 """
 
 import random
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Final
 
 from quorate.codec.commands import CancelAll, Place, SetMark
 from quorate.sim.replays import crowd
 from quorate.sim.replays.chain import MARKET
-from quorate.sim.replays.crowd import CLIENT_SHIFT, TICK_DECIMALS
-from quorate.sim.replays.read import LineRefused, integer, records, scaled, split
+from quorate.sim.replays.crowd import CLIENT_SHIFT
+from quorate.sim.replays.formats import Bar
 from quorate.sim.replays.venue import World
 from quorate.types.codes import Flag, Side, Tif
-from quorate.types.limits import PPM, TIME_MS_MAX
+from quorate.types.limits import PPM
 
-HEADER: Final = "ts,open,high,low,close,volume_usd"
 MAKERS: Final = 8
 TAKERS: Final = 24
 MAKER_USD: Final = 50_000_000
@@ -41,43 +39,6 @@ STEP_MS: Final = 15_000
 MOVE_PPM: Final = 500
 PASSIVE: Final = int(Flag.POST_ONLY | Flag.SLIDE)
 TAKE_REACH_PPM: Final = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One minute. Prices in ticks, volume in USD."""
-
-    time_ms: int
-    open: int
-    high: int
-    low: int
-    close: int
-    volume_usd: int
-
-    def path(self) -> list[int]:
-        """Give the prices that the minute went through."""
-        extremes = [self.high, self.low]
-        if abs(self.open - self.low) < abs(self.open - self.high):
-            extremes.reverse()
-        return [self.open, *extremes, self.close]
-
-
-def parse(line: str) -> Bar:
-    """Read a line. Raises LineRefused."""
-    fields = split(line, 6)
-    bar = Bar(
-        1000 * integer(fields[0], "the time", 1, TIME_MS_MAX // 1000),
-        scaled(fields[1], TICK_DECIMALS, "the open"),
-        scaled(fields[2], TICK_DECIMALS, "the high"),
-        scaled(fields[3], TICK_DECIMALS, "the low"),
-        scaled(fields[4], TICK_DECIMALS, "the close"),
-        integer(fields[5], "the volume"),
-    )
-    if not all(0 < price <= crowd.PRICE_MAX for price in bar.path()):
-        raise LineRefused(f"prices must be above 0 and at most {crowd.PRICE_MAX // 10} USD")
-    if bar.low > bar.high:
-        raise LineRefused("the low must not be above the high")
-    return bar
 
 
 class Population:
@@ -154,9 +115,8 @@ class Population:
         self.venue.send(taker, order, client)
 
 
-def replay(path: Path, world: World, limit: int = 0, seed: int = 1) -> dict[str, Any]:
-    """Replay a file of minutes. Raises FileRefused."""
-    bars = records(path, parse, HEADER, limit)
+def replay(bars: Sequence[Bar], world: World, seed: int = 1) -> dict[str, Any]:
+    """Replay a file's minutes."""
     population = Population(seed, world, bars[0])
     marks = 0
     for index, bar in enumerate(bars):

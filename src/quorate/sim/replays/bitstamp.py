@@ -23,23 +23,24 @@ A tick is 0.01 USD and a lot is 1e-8 BTC, so their product is 1e-10 USD: the quo
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from quorate.codec.commands import CancelClient, ModifyClient, Place
 from quorate.sim.replays.chain import MARKET, replay_genesis
-from quorate.sim.replays.read import FileRefused, LineRefused, integer, records, scaled, split
+from quorate.sim.replays.formats import (
+    CHANGED,
+    COIN_PRICE_MAX,
+    COIN_SIZE_MAX,
+    CREATED,
+    DELETED,
+    BitstampEvent,
+    is_inside,
+)
 from quorate.sim.replays.venue import Venue, World
 from quorate.types.blocks import AssetSpec, Genesis, MarketSpec
-from quorate.types.codes import Flag, MarketKind, OrderRule, Side
-from quorate.types.limits import DAY_MS, ORDER_NOTIONAL_MAX_E6, TIME_MS_MAX
+from quorate.types.codes import Flag, MarketKind, OrderRule
+from quorate.types.limits import DAY_MS
 
-HEADER: Final = "id,timestamp,exchange.timestamp,price,volume,action,direction"
-CREATED, CHANGED, DELETED = "created", "changed", "deleted"
-SIDES: Final = {"bid": int(Side.BUY), "ask": int(Side.SELL)}
-PRICE_MAX: Final = 40_000
-SIZE_MAX: Final = 28_000_000_000
-assert SIZE_MAX <= ORDER_NOTIONAL_MAX_E6 // PRICE_MAX
 BTC: Final = 1  # asset number
 TRADERS_PER_SIDE: Final = 32
 CASH_EACH: Final = 8 * 10**15  # 800,000 USD
@@ -53,18 +54,6 @@ BLOCK_COMMANDS: Final = 1024
 ONE_SIDED = "the file's two reports of the trade do not agree in size, or one is missing"
 OTHER_FIRST = "our book matched one of the two orders with another one that stood before"
 NO_FILL = "neither order traded here: the two did not cross when the later one was placed"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line. `price` in ticks; `lots`: what is open after it."""
-
-    time_ms: int
-    order: int
-    side: int
-    price: int
-    lots: int
-    action: str
 
 
 @dataclass(slots=True)
@@ -92,32 +81,11 @@ class Result:
     unmatched: list[dict[str, Any]] = field(default_factory=list)
 
 
-def parse(line: str) -> Event:
-    """Read a line. Raises LineRefused."""
-    order, time_ms, _, price, lots, action, direction = split(line, 7)
-    event = Event(
-        integer(time_ms, "the timestamp", DAY_MS, TIME_MS_MAX),
-        integer(order, "the id", 1),
-        SIDES.get(direction, -1),
-        scaled(price, 2, "the price"),
-        integer(lots, "the volume"),
-        action,
-    )
-    if event.side < 0 or action not in (CREATED, CHANGED, DELETED):
-        raise LineRefused("the action is created, changed or deleted, the direction bid or ask")
-    return event
-
-
-def is_inside(event: Event) -> bool:
-    """Say whether the market's limits take the order."""
-    return 0 < event.price <= PRICE_MAX and event.lots <= SIZE_MAX
-
-
 # --- which events are executions ----------------------------------------------------------------
-def drops(events: Sequence[Event]) -> tuple[dict[int, Drop], dict[int, Event]]:
+def drops(events: Sequence[BitstampEvent]) -> tuple[dict[int, Drop], dict[int, BitstampEvent]]:
     """Find the events in which a volume went down, and the first event of each older order."""
-    last: dict[int, Event] = {}
-    older: dict[int, Event] = {}
+    last: dict[int, BitstampEvent] = {}
+    older: dict[int, BitstampEvent] = {}
     found: dict[int, Drop] = {}
     for index, event in enumerate(events):
         before = last.get(event.order)
@@ -163,8 +131,8 @@ def are_one_trade(a: Drop, b: Drop, unknown: bool) -> bool:
 
 
 def opening(
-    older: dict[int, Event], found: dict[int, Drop], events: Sequence[Event]
-) -> list[Event]:
+    older: dict[int, BitstampEvent], found: dict[int, Drop], events: Sequence[BitstampEvent]
+) -> list[BitstampEvent]:
     """Give the orders older than the file as they must have stood, oldest first."""
     first = {drop.order: drop for drop in reversed(found.values()) if drop.lots < 0}
     oldest = min((event.order for event in events if event.action == CREATED), default=0)
@@ -179,7 +147,7 @@ def opening(
                 continue
             lots += drop.other.lots
             drop.lots = drop.other.lots
-        made.append(Event(events[0].time_ms, order, event.side, event.price, lots, CREATED))
+        made.append(BitstampEvent(events[0].time_ms, order, event.side, event.price, lots, CREATED))
     return made
 
 
@@ -187,8 +155,9 @@ def opening(
 def genesis(time_ms: int) -> Genesis:
     """Describe the chain: BTC for USD in units of 1e-10, no fees."""
     market = MarketSpec(
-        "BTC-USD", int(MarketKind.SPOT), 1, 1, 1, PRICE_MAX, SIZE_MAX, 0, BTC, 1, 0, 0, 0
-    )
+        "BTC-USD", int(MarketKind.SPOT), 1, 1, 1, COIN_PRICE_MAX, COIN_SIZE_MAX, 0, BTC, 1,
+        0, 0, 0,
+    )  # fmt: skip
     assets = (AssetSpec("USD", 10), AssetSpec("BTC", 8))
     arrival = int(OrderRule.ARRIVAL)
     return replay_genesis("Replay of Bitstamp BTC/USD", time_ms, arrival, assets, market)
@@ -197,7 +166,7 @@ def genesis(time_ms: int) -> Genesis:
 class Replay:
     """One run over all events."""
 
-    def __init__(self, events: Sequence[Event], lines: Sequence[int], world: World) -> None:
+    def __init__(self, events: Sequence[BitstampEvent], lines: Sequence[int], world: World) -> None:
         self.events = events
         self.lines = lines
         self.world = world
@@ -206,7 +175,7 @@ class Replay:
         self.result = Result()
         self.drops, self.older = drops(events)
         pair(self.drops)
-        self.recorded: dict[int, Event] = {}  # the last event of each order that still stands
+        self.recorded: dict[int, BitstampEvent] = {}  # last event of each order that stands
         self.totals: dict[int, int] = {}  # size of our order, as MODIFY means it
         self.fills: dict[tuple[int, int], list[int]] = {}  # lots by pair of orders, not yet claimed
         self.partners: dict[int, int] = {}  # with whom an order last traded here
@@ -249,13 +218,13 @@ class Replay:
             self.undo.append((self.venue.time_ms + UNDO_MS, fill.maker))
             self.undo.append((self.venue.time_ms + UNDO_MS, fill.taker))
 
-    def send(self, event: Event, command: Any) -> None:
+    def send(self, event: BitstampEvent, command: Any) -> None:
         """Queue a command about a recorded order."""
         trader = event.side * TRADERS_PER_SIDE + event.order % TRADERS_PER_SIDE
         self.venue.send(trader, command, event.order)
 
     # --- one handler per action ----------------------------------------------------------------
-    def created(self, event: Event, flags: int = 0) -> None:
+    def created(self, event: BitstampEvent, flags: int = 0) -> None:
         """A new order."""
         place = Place(
             MARKET, event.side, event.price, event.lots, flags=flags, cloid=event.order
@@ -264,7 +233,7 @@ class Replay:
         self.recorded[event.order] = event
         self.totals[event.order] = event.lots
 
-    def changed(self, event: Event) -> None:
+    def changed(self, event: BitstampEvent) -> None:
         """A new price; what a smaller volume means, `execution` looks at."""
         before = self.recorded[event.order]
         self.recorded[event.order] = event
@@ -280,13 +249,13 @@ class Replay:
             # A replaced order begins anew with what was open of it.
             self.totals[event.order] = open_lots - less
 
-    def deleted(self, event: Event) -> None:
+    def deleted(self, event: BitstampEvent) -> None:
         """A cancel, or the report that nothing is left."""
         before = self.recorded.pop(event.order)
         if event.lots:
             self.send(before, CancelClient(event.order))
 
-    def execution(self, drop: Drop, event: Event) -> None:
+    def execution(self, drop: Drop, event: BitstampEvent) -> None:
         """A recorded execution: look whether our book had it, and put our order right."""
         self.flush(event.time_ms)
         other = drop.other
@@ -322,7 +291,7 @@ class Replay:
              "traded_here_with": self.partners.get(drop.order, 0), "reason": reason}
         )  # fmt: skip
 
-    def shrink(self, event: Event, open_lots: int) -> None:
+    def shrink(self, event: BitstampEvent, open_lots: int) -> None:
         """Reduce our order to what the recording has."""
         order = event.order
         if event.lots == 0:
@@ -346,13 +315,10 @@ class Replay:
             self.result.resyncs += 1
 
 
-def replay(path: Path, world: World, limit: int = 0) -> dict[str, Any]:
-    """Replay a file. Raises FileRefused."""
-    every = records(path, parse, HEADER, limit)
+def replay(every: Sequence[BitstampEvent], world: World, seed: int = 1) -> dict[str, Any]:
+    """Replay a file's events. Nothing here is drawn from the seed."""
     outside = {event.order: None for event in every if not is_inside(event)}
     kept = [index for index, event in enumerate(every) if event.order not in outside]
-    if not kept:
-        raise FileRefused(f"{path} holds no order within the market's limits.")
     run = Replay([every[index] for index in kept], [index + 2 for index in kept], world)
     run.run()
     result = run.result

@@ -8,17 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from quorate.sim.replays.chain import MARKET, replay_genesis
+from quorate.sim.replays.formats import PERP_PRICE_MAX, PERP_SIZE_MAX, QUANTUM_E6
 from quorate.sim.replays.venue import Venue, World
 from quorate.types.blocks import AssetSpec, Genesis, MarginTier, MarketSpec
 from quorate.types.codes import MarketKind, OrderRule
 from quorate.types.records import Table
 
 USD_E6: Final = 1_000_000
-TICK_DECIMALS: Final = 1
-LOT_DECIMALS: Final = 3
-QUANTUM_E6: Final = 100
-PRICE_MAX: Final = 1_000_000  # 100,000 USD
-SIZE_MAX: Final = 10_000_000  # 10,000 BTC
 POSITION_MAX: Final = 40_000_000
 SLIPPAGE_PPM: Final = 50_000
 MARGIN: Final = (MarginTier(0, 40), MarginTier(150_000_000 * USD_E6, 20))
@@ -28,8 +24,8 @@ CLIENT_SHIFT: Final = 32  # a client id is the trader's number, then his own cou
 def genesis(name: str, time_ms: int, mark_ticks: int) -> Genesis:
     """Describe the chain: one perpetual, up to 40 times leverage, no fees."""
     market = MarketSpec(
-        "BTC-PERP", int(MarketKind.PERPETUAL), 1, 1, QUANTUM_E6, PRICE_MAX, SIZE_MAX, POSITION_MAX,
-        0, 0, 0, 0, SLIPPAGE_PPM, mark_ticks,
+        "BTC-PERP", int(MarketKind.PERPETUAL), 1, 1, QUANTUM_E6, PERP_PRICE_MAX,
+        PERP_SIZE_MAX, POSITION_MAX, 0, 0, 0, 0, SLIPPAGE_PPM, mark_ticks,
     )  # fmt: skip
     rule = int(OrderRule.MAKERS_FIRST)
     return replay_genesis(name, time_ms, rule, (AssetSpec("USD", 6),), market, MARGIN)

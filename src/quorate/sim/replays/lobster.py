@@ -24,25 +24,27 @@ nothing is put back.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from quorate.codec.commands import CancelClient, ModifyClient, Place
 from quorate.sim.replays.chain import MARKET, replay_genesis
+from quorate.sim.replays.formats import (
+    ADD,
+    CENT_E6,
+    DAY,
+    DELETE,
+    EXECUTE,
+    HIDDEN,
+    REDUCE,
+    SHARE_PRICE_MAX,
+    SHARE_SIZE_MAX,
+    LobsterMessage,
+)
 from quorate.sim.replays.queue import RecordedBook
-from quorate.sim.replays.read import LineRefused, integer, records, scaled, split
 from quorate.sim.replays.venue import Outcome, Venue, World
 from quorate.types.blocks import AssetSpec, Genesis, MarketSpec
-from quorate.types.codes import MarketKind, OrderRule, Side, Tif
-from quorate.types.limits import DAY_MS
+from quorate.types.codes import MarketKind, OrderRule, Tif
 
-ADD, REDUCE, DELETE, EXECUTE, HIDDEN, CROSS, HALT = range(1, 8)
-PRICE_UNIT: Final = 100  # LOBSTER's price is in 1e-4 USD, a tick is a cent
-CENT_E6: Final = 10_000
-TIME_DECIMALS: Final = 12  # nanoseconds, some with the tail of a binary fraction
-DAY: Final = 1_340_236_800_000  # 2012-06-21; the file says no day
-PRICE_MAX: Final = 100_000
-SIZE_MAX: Final = 1_000_000
 MAKERS_PER_SIDE: Final = 32
 TAKERS: Final = 4
 SHARES: Final = 1  # asset number
@@ -60,24 +62,12 @@ UNPREDICTED = "the recorded order was first in the recorded book and did not tra
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """One line. `price` in ticks, `side` of the order that it names."""
-
-    time_ms: int
-    type: int
-    order: int
-    lots: int
-    price: int
-    side: int
-
-
-@dataclass(frozen=True, slots=True)
 class Test:
     """A recorded execution that was sent. `command`: its index in the block."""
 
     line: int
     command: int
-    message: Message
+    message: LobsterMessage
     side: int
     first: int  # the oldest recorded order of the level, before the execution
     reason: str  # why it would not come out, if it should not
@@ -98,40 +88,11 @@ class Result:
     unmatched: list[dict[str, Any]] = field(default_factory=list)
 
 
-def milliseconds(seconds: str) -> int:
-    """Read seconds after midnight. Raises LineRefused."""
-    found = scaled(seconds, TIME_DECIMALS, "the time") // 10 ** (TIME_DECIMALS - 3)
-    if found >= DAY_MS:
-        raise LineRefused("the time must be seconds after midnight")
-    return found
-
-
-def parse(line: str) -> Message:
-    """Read a line. Raises LineRefused."""
-    seconds, kind, order, size, price, direction = split(line, 6)
-    message = Message(
-        DAY + milliseconds(seconds),
-        integer(kind, "the type", 1),
-        integer(order, "the order id"),
-        integer(size, "the size", -1),
-        integer(price, "the price", -1) // PRICE_UNIT,
-        int(Side.BUY if direction == "1" else Side.SELL),
-    )
-    if direction not in ("1", "-1") or message.type > HALT:
-        raise LineRefused("the type must be 1 to 7 and the direction 1 or -1")
-    if message.type <= EXECUTE:
-        if int(price) % PRICE_UNIT or not 0 < message.price <= PRICE_MAX:
-            raise LineRefused(f"the price must be whole cents up to {PRICE_MAX // 100} USD")
-        if not 0 < message.lots <= SIZE_MAX or not message.order:
-            raise LineRefused(f"the size must be 1 to {SIZE_MAX} and the order id above 0")
-    return message
-
-
 def genesis() -> Genesis:
     """Describe the chain: shares for USD in cents, no fees."""
     market = MarketSpec(
-        "AAPL-USD", int(MarketKind.SPOT), 1, 1, CENT_E6, PRICE_MAX, SIZE_MAX, 0, SHARES, 1,
-        0, 0, 0,
+        "AAPL-USD", int(MarketKind.SPOT), 1, 1, CENT_E6, SHARE_PRICE_MAX, SHARE_SIZE_MAX, 0,
+        SHARES, 1, 0, 0, 0,
     )  # fmt: skip
     assets = (AssetSpec("USD", 6), AssetSpec("AAPL", 0))
     return replay_genesis("Replay of NASDAQ AAPL", DAY, int(OrderRule.ARRIVAL), assets, market)
@@ -151,7 +112,7 @@ def maker_of(order: int, side: int) -> int:
 class Pass:
     """One run over all messages, closed loop or open."""
 
-    def __init__(self, messages: Sequence[Message], world: World, closed: bool) -> None:
+    def __init__(self, messages: Sequence[LobsterMessage], world: World, closed: bool) -> None:
         self.messages = messages
         self.world = world
         self.closed = closed
@@ -197,12 +158,12 @@ class Pass:
         """Send a cancel by client id."""
         self.venue.send(maker_of(order, side), CancelClient(order), order)
 
-    def add(self, m: Message) -> None:
+    def add(self, m: LobsterMessage) -> None:
         """A new order."""
         self.place(m.order, m.side, m.price, m.lots)
         self.book.add(m.order, m.side, m.price, m.lots)
 
-    def reduce(self, m: Message) -> None:
+    def reduce(self, m: LobsterMessage) -> None:
         """A partial cancel."""
         entry = self.book.orders[m.order]
         if entry.lots <= m.lots:
@@ -212,12 +173,12 @@ class Pass:
         self.venue.send(maker_of(m.order, entry.side), command, m.order)
         self.book.reduce(m.order, m.lots)
 
-    def delete(self, m: Message) -> None:
+    def delete(self, m: LobsterMessage) -> None:
         """A deletion."""
         self.cancel(m.order, self.book.orders[m.order].side)
         self.book.remove(m.order)
 
-    def execute(self, line: int, m: Message) -> None:
+    def execute(self, line: int, m: LobsterMessage) -> None:
         """An execution: an incoming order that has to meet the recorded one."""
         result, book = self.result, self.book
         result.recorded += 1
@@ -239,7 +200,7 @@ class Pass:
             book.execute(m.order, m.lots)
 
     # --- what came of it ---------------------------------------------------------------------
-    def missed(self, line: int, m: Message, reason: str, first: int) -> None:
+    def missed(self, line: int, m: LobsterMessage, reason: str, first: int) -> None:
         """Note an execution that was not reproduced."""
         found = {"line": line, "order": m.order, "size": m.lots, "price_ticks": m.price}
         self.result.unmatched.append({**found, "in_front": first, "reason": reason})
@@ -288,9 +249,8 @@ def reason_of(book: RecordedBook, order: int, lots: int) -> str:
     return REANNOUNCED if is_best and is_late else PASSED_OVER
 
 
-def replay(path: Path, world: World, limit: int = 0) -> dict[str, Any]:
-    """Replay a file, closed loop and then open. Raises FileRefused."""
-    messages = records(path, parse, limit=limit)
+def replay(messages: Sequence[LobsterMessage], world: World, seed: int = 1) -> dict[str, Any]:
+    """Replay a file's messages, closed loop and then open. Nothing here is drawn from the seed."""
     closed = Pass(messages, world, closed=True)
     closed.run()
     report = closed.venue.report()

@@ -87,8 +87,9 @@ def split(line: str, count: int) -> list[str]:
 def integer(text: str, name: str, least: int = 0, most: int = NUMBER_MAX) -> int:
     """Read a decimal integer from `least` to `most`. Raises LineRefused."""
     digits = text.removeprefix("-")
-    if digits.isascii() and digits.isdigit() and len(digits) <= NUMBER_DIGITS_MAX and least <= int(text) <= most:
-        return int(text)
+    if digits.isascii() and digits.isdigit() and len(digits) <= NUMBER_DIGITS_MAX:
+        if least <= int(text) <= most:
+            return int(text)
     upto = "" if most == NUMBER_MAX else f" to {most}"
     raise LineRefused(f"{name} must be an integer from {least}{upto}")
 
