@@ -34,7 +34,7 @@ LEDGER = {
     32: "asset address sub amount limit_a",
 }
 TAIL = {255: "base_asset name lot_units margin_schedule fee_schedule slippage_max_ppm"}
-FLAGS_ALLOWED = {1: 0x7F, 5: 0x2C, 6: 0x2C}
+FLAGS_ALLOWED = {1: 0x7F, 5: 0x3C, 6: 0x3C}
 ANY_SIGN = {(1, "cloid_hi"), (1, "cloid_lo"), (3, "cloid_hi"), (3, "cloid_lo")}
 ANY_SIGN |= {(6, "cloid_hi"), (6, "cloid_lo"), (50, "size"), (52, "cloid_hi"), (52, "cloid_lo")}
 SIDES = {1: range(2), 48: range(1, 3), 49: range(1, 5)}

@@ -114,7 +114,7 @@ def test_fields_of_one_operation_do_not_overlap() -> None:
 
 def test_unused_bits_are_those_outside_the_fields() -> None:
     mask = used_bits(Op.MODIFY)
-    assert mask[0] == 0xFF and mask[3] == 0x2C
+    assert mask[0] == 0xFF and mask[3] == 0x3C
     assert [i for i in range(64) if mask[i]] == [0, 3, *range(8, 24), *range(32, 40)]
     assert used_bits(Op.PLACE)[3] == 0x7F
     assert used_bits(Op.PLACE)[32:40] == bytes(8) and used_bits(Op.PLACE)[56:] == bytes(8)

@@ -43,7 +43,7 @@ def places(draw: st.DrawFn) -> c.Place:
     )
 
 
-MODIFY_FLAGS = st.builds(lambda stp, post: stp | post, STP, st.sampled_from([0, 0x20]))
+MODIFY_FLAGS = st.builds(lambda stp, rest: stp | rest, STP, st.sampled_from([0, 0x10, 0x20, 0x30]))
 TICKS = st.integers(1, limits.PRICE_TICKS_MAX)
 LOTS = st.integers(1, limits.SIZE_LOTS_MAX)
 MARKETS = st.builds(

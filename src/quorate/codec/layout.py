@@ -28,7 +28,7 @@ CLOID_BYTES: Final = 16
 PLACE_FLAGS: Final = (
     Flag.REDUCE_ONLY | Flag.SLIDE | Flag.STP_MASK | Flag.STP_MASTER | Flag.POST_ONLY | Flag.MARKET
 )
-MODIFY_FLAGS: Final = Flag.STP_MASK | Flag.POST_ONLY
+MODIFY_FLAGS: Final = Flag.STP_MASK | Flag.STP_MASTER | Flag.POST_ONLY
 
 
 class Form(IntEnum):
