@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -176,6 +177,19 @@ async def several_clients(home: Path) -> None:
         await client.close()
     with pytest.raises(NodeGone):
         await clients[0].ask("status")
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"tcp:127.0.0.1:{taken.getsockname()[1]}"
+        text = config_text(segment_mib=1, machine="spec", listen=listen)
+        home = init_home(tmp_path / "home", config_text=text).path
+        node = quorate("run", home)
+        _, errors = node.communicate(timeout=PATIENCE_S)
+    assert node.returncode == 1 and errors.count("\n") == 1
+    assert errors.startswith(f"quorate: Cannot listen at {listen}: "), errors
+    with running(home) as again, connected(home, again) as client:
+        assert client.ask("status")["height"] == 0
 
 
 def test_a_stopped_node_has_answered_what_it_accepted(home: Path) -> None:

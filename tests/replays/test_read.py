@@ -109,7 +109,7 @@ def test_the_users_mistakes_are_one_line(
     monkeypatch.chdir(tmp_path)
     text = text_of("lobster", ROWS["lobster"], "34200.1,1,5,10,5853300")
     written(tmp_path, "rows", text)
-    packed = gzip.compress(text.encode() * 100)
+    packed = gzip.compress(text_of("lobster", *[ROWS["lobster"]] * 100).encode())
     (tmp_path / "half.gz").write_bytes(packed[: len(packed) - 9])
     before = sorted(tmp_path.iterdir())
     if "--json" not in arguments:

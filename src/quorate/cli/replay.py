@@ -83,7 +83,9 @@ def show(report: dict[str, Any]) -> None:
     """Print for people."""
     for name in SHOWN:
         value = report.get(name)
-        if isinstance(value, dict):
+        if value == {}:
+            print(f"{name}: none")
+        elif isinstance(value, dict):
             print(f"{name}:")
             for key, part in value.items():
                 print(f"  {key}: {part}")
@@ -115,8 +117,11 @@ def command(
         elif str(json_out) == "-":
             print_json(report)
         else:
-            json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="ascii")
             show(report)
+            try:
+                json_out.write_text(json.dumps(report, indent=1) + "\n", encoding="ascii")
+            except OSError as error:
+                end(USERS_MISTAKE, f"{json_out} cannot be written: {error.strerror}.")
         # The bar is for whole files: the first rows name mostly orders that are older than they.
         wrong = findings(report, 0 if limit else per_mille)
         if wrong:

@@ -116,11 +116,13 @@ class Node:
         self.stop_wanted = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.stop_wanted.set)
+        # Before the threads start: a port that is taken must not leave them waiting for work.
+        endpoint = await self.listen()
         log = self.loop.run_in_executor(self.threads, self.run_log)
         execution = self.loop.run_in_executor(self.threads, self.run_execution)
         stopping = asyncio.ensure_future(self.stop_wanted.wait())
         try:
-            announce(str(await self.listen()))
+            announce(str(endpoint))
             ends: list[asyncio.Future[Any]] = [log, execution, stopping]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             await self.drain(log, execution)

@@ -2,8 +2,8 @@
 
 LOBSTER: seconds after midnight, type, order id, size, price x 10^4, direction (1 buy, -1 sell; of
 the resting order). Bitstamp: id, recorder's ms, exchange's ms, price in USD, volume in 1e-8 BTC,
-action, direction. BitMEX: unix seconds, open, high, low, close, volume in USD. Binance: 19 digits of
-nanoseconds, a space, a JSON object. The bounds of the replayed markets stand here, because a line
+action, direction. BitMEX: unix seconds, open, high, low, close, volume in USD. Binance: 19 digits,
+in nanoseconds, a space, a JSON object. The bounds of the replayed markets stand here, as a line
 beyond them is refused (LOBSTER, BitMEX) or counted (Bitstamp, Binance).
 """
 
