@@ -4,7 +4,10 @@ An image has one `TableImage` per table in table order: its rows up to the high-
 accounts and signers, the tail elements of all rows joined in slot order.
 """
 
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -73,14 +76,30 @@ def tail_bytes(table: Table, rows: Any) -> Any:
 
 
 # --- from and to the spec's tables ---------------------------------------------------------------
-def row_write(target: Any, row: Any) -> None:
-    """Write a dataclass row into a structured scalar's fields."""
-    for each in fields(row):
-        value = getattr(row, each.name)
-        if isinstance(value, bytes):
-            target[each.name] = np.frombuffer(value, np.uint8)
-        elif not isinstance(value, list):
-            target[each.name] = value
+def packer(dtype: Any) -> tuple[struct.Struct, Callable[[Any], tuple[Any, ...]]]:
+    """How a dataclass row becomes the bytes of a table row, and which attributes it takes."""
+    form, names = "<", []
+    for name in dtype.names:
+        kind = dtype[name]
+        if name == "reserved":
+            form += f"{kind.itemsize}x"
+            continue
+        form += f"{kind.itemsize}s" if kind.shape else LETTERS[kind.str]
+        names.append(name)
+    made = struct.Struct(form)
+    assert made.size == dtype.itemsize
+    return made, attrgetter(*names)
+
+
+LETTERS = {"<i8": "q", "<u4": "I", "<u2": "H", "|u1": "B"}
+PACKERS = {kind: packer(ROW_DTYPES[table]) for table, kind in ROW_TYPES.items()}
+PACKERS[Position] = packer(POSITION)
+
+
+def row_bytes(row: Any) -> bytes:
+    """The bytes of a dataclass row, without its tail. A value beyond its field is our bug."""
+    form, values = PACKERS[type(row)]
+    return form.pack(*values(row))
 
 
 def row_read(kind: type, source: Any) -> Any:
@@ -100,18 +119,18 @@ def image_of(t: Tables) -> Image:
     ledger = {each.name: getattr(ledger_row, each.name) for each in fields(ledger_row)}
     parts = []
     for table in Table:
-        rows = np.zeros(high_water(table, ledger), ROW_DTYPES[table])
-        tail = []
+        dtype = ROW_DTYPES[table]
+        width = dtype.itemsize
+        raw = bytearray(high_water(table, ledger) * width)
+        tail: list[bytes] = []
         for slot, row in sorted(t.rows[table].items()):
-            row_write(rows[slot], row)
-            if table == Table.ACCOUNTS and row.positions:
-                cells = np.zeros(len(row.positions), POSITION)
-                for k, position in enumerate(row.positions):
-                    row_write(cells[k], position)
-                tail.append(cells.tobytes())
-            elif table == Table.NONCES and row.nonces:
-                tail.append(np.array(row.nonces, "<i8").tobytes())
-        parts.append(TableImage(table, rows, b"".join(tail)))
+            raw[slot * width : slot * width + width] = row_bytes(row)
+            if table == Table.ACCOUNTS:
+                tail.extend(map(row_bytes, row.positions))
+            elif table == Table.NONCES:
+                tail.append(struct.pack(f"<{len(row.nonces)}q", *row.nonces))
+        assert len(raw) == high_water(table, ledger) * width, f"{table.name}: a row too many"
+        parts.append(TableImage(table, np.frombuffer(raw, dtype), b"".join(tail)))
     return tuple(parts)
 
 

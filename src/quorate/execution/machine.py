@@ -19,6 +19,7 @@ from quorate.execution.kernels.state import (
     GROW_MAPS,
     NONCES_PER_CELL,
     SMALL_TABLES,
+    STATE,
     State,
     allocate,
 )
@@ -114,6 +115,9 @@ class KernelMachine:
 
         self.kernels, self.sweeps = block, sweeps
         self.s: State = allocate(np.asarray(secrets, np.int64))
+        self.fields = plain_fields(self.s)
+        self.now = self.fields["now"][0]
+        self.ledger = self.fields["ledger"][0]
         self._load(checked(image))
         self.kernels.rebuild(self.s)
 
@@ -121,10 +125,10 @@ class KernelMachine:
     def _load(self, image: Image) -> None:
         s = self.s
         for part in image:
-            getattr(s, part.table.name.lower())[: len(part.rows)] = part.rows
+            self.rows(part.table)[: len(part.rows)] = part.rows
         self._positions_put(np.frombuffer(image[Table.ACCOUNTS].tail, POSITION))
         self._nonces_put(np.frombuffer(image[Table.NONCES].tail, "<i8"))
-        while 2 * int(s.ledger[0]["orders_live"]) > int(s.core[0]["map_mask"]):
+        while 2 * int(self.ledger["orders_live"]) > int(s.core[0]["map_mask"]):
             s.core[0]["map_mask"] = 2 * s.core[0]["map_mask"] + 1
 
     def _position_counts(self) -> Any:
@@ -177,14 +181,14 @@ class KernelMachine:
         flat = np.require(commands, requirements=["C", "W"]).reshape(-1)
         readings = [flat.view(each) for each in (COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION)]
         order = self._order(bundles, readings[0])
-        now = self.s.now[0]
+        now = self.now
         now["height"], now["time_ms"], now["events"], now["examined"] = height, time_ms, 0, 0
         self.sweeps.begin_block(self.s)
         cursor = np.zeros(2, np.int64)
         drained: list[Any] = []
         while True:
             stop = self.kernels.run_block(self.s, bundles, *readings, order, cursor)
-            events = self.s.events[: int(now["events"])]
+            events = self.fields["events"][: int(now["events"])]
             if stop == DONE:
                 return np.concatenate([*drained, events]) if drained else events
             if stop == DRAIN_EVENTS:
@@ -200,7 +204,7 @@ class KernelMachine:
 
     def _order(self, bundles: Any, commands: Any) -> Any:
         """Indexes of the bundles as they execute, int64[n]."""
-        if self.s.parameters[0]["order_rule"] != OrderRule.MAKERS_FIRST:
+        if self.fields["parameters"][0]["order_rule"] != OrderRule.MAKERS_FIRST:
             return np.arange(len(bundles), dtype=np.int64)
         classes = np.zeros(len(bundles), np.int64)
         self.kernels.bundle_classes(bundles, commands, classes)
@@ -208,7 +212,7 @@ class KernelMachine:
 
     def seal(self, exec_block_digest: bytes, events_root: bytes) -> None:
         """Write the chain row."""
-        chain, now = self.s.chain[0], self.s.now[0]
+        chain, now = self.fields["chain"][0], self.now
         chain["height"], chain["time_ms"] = now["height"], now["time_ms"]
         chain["exec_block_digest"] = np.frombuffer(exec_block_digest, np.uint8)
         chain["events_root"] = np.frombuffer(events_root, np.uint8)
@@ -216,31 +220,40 @@ class KernelMachine:
     # --- what commitment reads -----------------------------------------------------------------
     def dirty(self) -> dict[Table, Any]:
         """Slots that changed since the last call, int64 and ascending; the flags are cleared."""
-        s = self.s
+        small = self.fields["small_dirty"]
         found: dict[Table, Any] = {}
         for table in Table:
-            high = high_water(table, s.ledger[0])
+            high = high_water(table, self.ledger)
             if table in SMALL_TABLES:
-                touched = s.small_dirty[table] or table in (Table.CHAIN, Table.LEDGER)
+                touched = small[table] or table in (Table.CHAIN, Table.LEDGER)
                 found[table] = np.arange(high if touched else 0, dtype=np.int64)
                 continue
-            flags = getattr(s, f"{table.name.lower()}_dirty")
+            flags = self.fields[f"{table.name.lower()}_dirty"]
             found[table] = np.flatnonzero(flags[:high])
             flags[found[table]] = 0
-        s.small_dirty[:] = 0
+        small[:] = 0
         return found
 
     def rows(self, table: Table) -> Any:
         """The table's array as it lies, with room beyond the high-water mark."""
-        return getattr(self.s, table.name.lower())
+        return self.fields[table.name.lower()]
 
     def examined(self) -> int:
         """Resting orders that takers of the last block looked at, for measurements."""
-        return int(self.s.now[0]["examined"])
+        return int(self.now["examined"])
 
     def high(self, table: Table) -> int:
         """High-water mark of a table."""
-        return high_water(table, self.s.ledger[0])
+        return high_water(table, self.ledger)
+
+
+def plain_fields(s: State) -> dict[str, Any]:
+    """The record's fields as plain arrays: looking one up in the record costs microseconds."""
+    found: dict[str, Any] = {}
+    for name, (dtype, *_) in (STATE.fields or {}).items():
+        array = getattr(s, name).view(np.ndarray)
+        found[name] = array.view(dtype.base) if dtype.base.names else array
+    return found
 
 
 # --- placing extents at load ---------------------------------------------------------------------

@@ -151,12 +151,12 @@ def deposit(s, signer, command):
     if code != OK:
         return code
     target = account_at(s, address, sub)
-    if target:
-        code = credit_code(s, target, asset, amount)
-    elif sub or not bytes_any(address):
-        code = ACCOUNT_MUST_EXIST
-    elif s.ledger[0]["accounts_high"] >= ACCOUNTS_MAX:
-        code = TABLE_FULL
+    if not target:
+        if sub or not bytes_any(address):
+            return ACCOUNT_MUST_EXIST
+        if s.ledger[0]["accounts_high"] >= ACCOUNTS_MAX:
+            return TABLE_FULL
+    code = credit_code(s, target, asset, amount)
     if code == OK:
         code = supply_add(s, asset, amount)
     if code != OK:

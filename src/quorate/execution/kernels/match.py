@@ -214,18 +214,22 @@ def match(s):
 def reduce_both(s, slot):
     """Take the smaller size off taker and own resting order; False if the resting one is used up.
 
-    Then the caller cancels it; a taker that is used up as well ends there.
+    Then the caller cancels it; a taker that is used up as well ends there. The lots leave the
+    sizes too: size less remaining is what filled.
     """
     taker = s.taker[0]
     order = s.orders[slot]
     lots = taker["remaining"]
     if order["remaining"] <= lots:
         taker["remaining"] = lots - order["remaining"]
+        taker["size"] -= order["remaining"]
         if not taker["remaining"]:
             taker["end"] = END_SELF_TRADE
         return False
     taker["remaining"] = 0
+    taker["size"] -= lots
     order_shrink(s, slot, lots)
+    order["size"] -= lots
     event = s.events[emit(s, EVENT_REDUCED)]
     event["side"] = order["side"]
     event["end"] = END_SELF_TRADE

