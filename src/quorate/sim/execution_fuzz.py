@@ -70,8 +70,8 @@ class Lockstep:
         self.shadow: KernelMachine | None = None
         self.before = image
 
-    def step(self, block: Block, tally: Tally | None = None) -> None:
-        """Run a block on both; raise Disagreement."""
+    def step(self, block: Block, tally: Tally | None = None) -> Any:
+        """Run a block on both and give its events; raise Disagreement."""
         digest, root = self.rng.randbytes(32), self.rng.randbytes(32)
         events = run_sealed(self.spec, block, digest, root)
         found = run_sealed(self.kernel, block, digest, root)
@@ -91,6 +91,7 @@ class Lockstep:
         self.before = after
         if tally is not None:
             count(tally, block, events)
+        return events
 
     def vary(self) -> None:
         """Between blocks: restore, or squeeze what is derived."""
