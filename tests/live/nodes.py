@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from quorate.runtime.client import ENDPOINT_NAME, Client, NodeGone, home_endpoint
+from quorate.runtime.client import Client
+from quorate.runtime.endpoint import ENDPOINT_NAME, home_endpoint
+from quorate.runtime.errors import NodeGone
 from quorate.runtime.home import CONFIG_TEXT
 
 ROOT = Path(__file__).resolve().parent.parent.parent

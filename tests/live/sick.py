@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from quorate.cli.main import main
-from quorate.replica.audit import AuditFailed
+from quorate.replica.errors import AuditFailed
 from quorate.replica.executor import Executor
 from quorate.types.blocks import Executed
 

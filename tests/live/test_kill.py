@@ -21,8 +21,9 @@ from quorate.replica.executor import Executor, kernel_machine
 from quorate.replica.messages import Level
 from quorate.replica.records import checkpoint_read
 from quorate.replica.replay import Replay
-from quorate.runtime.client import Client, NodeGone
+from quorate.runtime.client import Client
 from quorate.runtime.development import key_address, role_key
+from quorate.runtime.errors import NodeGone
 from quorate.runtime.files import follow_segments
 from quorate.runtime.home import Home, init_home
 from quorate.runtime.recover import process_secrets

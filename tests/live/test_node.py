@@ -14,15 +14,10 @@ from quorate.admission import sign_bundle
 from quorate.codec.commands import CancelAll, Faucet, Place, encode_commands
 from quorate.commitment.verifier import verified
 from quorate.replica.messages import Level
-from quorate.runtime.client import (
-    AsyncClient,
-    Client,
-    NodeGone,
-    QuestionFailed,
-    RequestRefused,
-    home_endpoint,
-)
+from quorate.runtime.client import AsyncClient, Client
 from quorate.runtime.development import key_address, role_key
+from quorate.runtime.endpoint import home_endpoint
+from quorate.runtime.errors import NodeGone, QuestionFailed, RequestRefused
 from quorate.runtime.files import segment_numbers, snapshot_names
 from quorate.runtime.home import init_home
 from quorate.types.blocks import Item

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from quorate.codec import commands as c
-from quorate.replica.audit import AuditFailed, CashAudit, whole_check
+from quorate.replica.audit import CashAudit, whole_check
+from quorate.replica.errors import AuditFailed
 from quorate.replica.messages import Halt
 from quorate.replica.replica import Replica
 from quorate.replica.views import KernelTables

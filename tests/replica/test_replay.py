@@ -7,9 +7,10 @@ import pytest
 
 from quorate.execution.image import same
 from quorate.replica import executor as executor_module
+from quorate.replica.errors import ReplayRefused, VersionMissing
 from quorate.replica.messages import Effect
 from quorate.replica.records import checkpoint_payload, checkpoint_read
-from quorate.replica.replay import Replay, ReplayRefused, VersionMissing
+from quorate.replica.replay import Replay
 from quorate.replica.replica import Replica
 from quorate.storage.log import Kind, Record
 from tests.replica.world import (

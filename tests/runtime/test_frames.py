@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from quorate.replica.messages import Level, Reply
-from quorate.runtime.client import Endpoint, Replies, endpoint_read
+from quorate.runtime.client import Replies
+from quorate.runtime.endpoint import Endpoint, endpoint_read
 from quorate.runtime.frames import (
     FrameKind,
     FrameReader,

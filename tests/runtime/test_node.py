@@ -18,9 +18,10 @@ from quorate.replica.messages import (
     Synced,
 )
 from quorate.runtime.disk import StorageFailed
+from quorate.runtime.errors import NodeHalted, NodeStopped
 from quorate.runtime.halt import read_halt
 from quorate.runtime.home import Home, init_home
-from quorate.runtime.node import Node, NodeHalted, NodeStopped
+from quorate.runtime.node import Node
 from quorate.storage.log import Kind
 from tests.live.nodes import config_text
 from tests.replica.world import replica_of

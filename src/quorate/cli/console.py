@@ -26,7 +26,7 @@ def end(code: int, sentence: str) -> NoReturn:
 
 def print_json(tree: Any) -> None:
     """Print a tree for machines."""
-    print(json.dumps(tree, indent=1, sort_keys=False))
+    print(json.dumps(tree, indent=1, sort_keys=False), flush=True)
 
 
 @contextmanager
@@ -34,11 +34,15 @@ def errors_named() -> Iterator[None]:
     """Turn the errors that commands meet into one line and the exit code that fits."""
     # Imported here, so that a command which needs none of it starts at once.
     from quorate.compiled import CacheUnwritable
-    from quorate.replica.audit import AuditFailed
-    from quorate.replica.replay import ReplayRefused, VersionMissing
-    from quorate.runtime.client import NodeGone, QuestionFailed, RequestRefused
+    from quorate.replica.errors import AuditFailed, ReplayRefused, VersionMissing
     from quorate.runtime.disk import StorageFailed
-    from quorate.runtime.node import NodeHalted, NodeStopped
+    from quorate.runtime.errors import (
+        NodeGone,
+        NodeHalted,
+        NodeStopped,
+        QuestionFailed,
+        RequestRefused,
+    )
     from quorate.storage.errors import StorageRefusal
 
     try:

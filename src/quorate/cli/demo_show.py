@@ -16,10 +16,11 @@ from typing import Any, Final
 
 from quorate.commitment import verifier
 from quorate.execution.machine import genesis_image
-from quorate.replica.audit import AuditFailed
-from quorate.replica.replay import ReplayRefused
-from quorate.runtime.client import AsyncClient, NodeGone, RequestRefused, home_endpoint
+from quorate.replica.errors import AuditFailed, ReplayRefused
+from quorate.runtime.client import AsyncClient
 from quorate.runtime.development import BTC_PERP
+from quorate.runtime.endpoint import home_endpoint
+from quorate.runtime.errors import NodeGone, RequestRefused
 from quorate.runtime.files import follow_segments
 from quorate.runtime.home import CONFIG_NAME, Home, init_home, signer_of
 from quorate.runtime.recover import executor_of

@@ -16,11 +16,12 @@ def command(
     with errors_named():
         from quorate.cli.warm import warmed
         from quorate.runtime.home import read_home
-        from quorate.runtime.survey import survey
 
         found = read_home(home)
-        if found.config.machine == "kernel":
-            warmed()
+        warmed()
+        # Importing this compiles what is not compiled yet, without a word.
+        from quorate.runtime.survey import survey
+
         with Bar("Replaying the log") as bar:
             tree = survey(found, bar.update)
         if as_json:

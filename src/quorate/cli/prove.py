@@ -23,11 +23,12 @@ def command(
     with errors_named():
         from quorate.cli.warm import warmed
         from quorate.runtime.home import read_home
-        from quorate.runtime.proving import prove
 
         found = read_home(home)
-        if found.config.machine == "kernel":
-            warmed()
+        warmed()
+        # Importing this compiles what is not compiled yet, without a word.
+        from quorate.runtime.proving import prove
+
         with Bar("Replaying the log") as bar:
             proof = prove(found, question, height, bar.update)
         if out is None:

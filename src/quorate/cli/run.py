@@ -16,13 +16,14 @@ def command(
     with errors_named():
         from quorate.cli.warm import warmed
         from quorate.runtime.home import read_home
+
+        found = read_home(home)
+        warmed()
+        # Importing these compiles what is not compiled yet, without a word.
         from quorate.runtime.node import run_node
         from quorate.runtime.start import Started, refuse_halted, start
 
-        found = read_home(home)
         refuse_halted(found)
-        if found.config.machine == "kernel":
-            warmed()
         before_s = time.monotonic()
         with Bar("Replaying the log") as bar:
             started = start(found, bar.update)

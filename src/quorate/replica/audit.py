@@ -13,15 +13,12 @@ from typing import Any, Final
 import numpy as np
 
 from quorate.commitment.sha256 import I64
+from quorate.replica.errors import AuditFailed
 from quorate.replica.views import Tables
 from quorate.types.codes import MarketKind
 from quorate.types.records import ASSET_KEY, POSITION, Table
 
 WRAP: Final = 1 << 64
-
-
-class AuditFailed(Exception):
-    """The state contradicts itself. The sentence says where; the block must not be signed."""
 
 
 def quote_owed(tables: Tables) -> int:

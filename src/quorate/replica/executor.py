@@ -28,7 +28,8 @@ from quorate.execution.machine import (
     version_after,
     version_known,
 )
-from quorate.replica.audit import AuditFailed, CashAudit, whole_check
+from quorate.replica.audit import CashAudit, whole_check
+from quorate.replica.errors import AuditFailed
 from quorate.replica.views import SHAPES, KernelTables, Tables, tables_of_machine
 from quorate.types.blocks import Executed
 from quorate.types.records import EVENT, Table

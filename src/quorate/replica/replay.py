@@ -11,20 +11,13 @@ from typing import Final
 
 from quorate.commitment.proof import Checkpoint
 from quorate.execution.machine import version_known
+from quorate.replica.errors import ReplayRefused, VersionMissing
 from quorate.replica.executor import Executor
 from quorate.replica.records import RecordRefused, block_read, checkpoint_read
 from quorate.replica.trades import Trades
 from quorate.storage.log import Identity, Kind, Record
 
 ROOTS_EVERY: Final = 1024
-
-
-class ReplayRefused(Exception):
-    """The log and what follows from it do not agree. The sentence is for the operator."""
-
-
-class VersionMissing(Exception):
-    """The next block needs rules that this program lacks. The sentence is for the operator."""
 
 
 class Replay:

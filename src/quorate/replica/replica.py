@@ -23,7 +23,7 @@ import numpy as np
 from quorate.commitment.proof import Checkpoint
 from quorate.execution.machine import version_known
 from quorate.replica import query
-from quorate.replica.audit import AuditFailed
+from quorate.replica.errors import AuditFailed
 from quorate.replica.executor import Executor
 from quorate.replica.messages import (
     Answer,

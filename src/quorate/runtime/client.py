@@ -16,14 +16,14 @@ has been executed is then told NONCE_ALREADY_USED.
 import asyncio
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
 from quorate.admission import Chain, chain_of
 from quorate.codec.items import encode_items
 from quorate.replica.messages import Level
+from quorate.runtime.endpoint import Endpoint
+from quorate.runtime.errors import NodeGone, QuestionFailed, RequestRefused
 from quorate.runtime.frames import (
     Done,
     FrameKind,
@@ -38,59 +38,7 @@ from quorate.runtime.frames import (
 from quorate.types.blocks import Item
 from quorate.types.codes import SENTENCES, Reject
 
-ENDPOINT_NAME: Final = "endpoint"
 READ_BYTES: Final = 1 << 20
-
-
-class NodeGone(Exception):
-    """No node answers, or the connection has ended."""
-
-
-class RequestRefused(Exception):
-    """The node refused a whole request. code: why."""
-
-    def __init__(self, code: Reject) -> None:
-        super().__init__(f"{code.name}: {SENTENCES[code]}")
-        self.code = code
-
-
-class QuestionFailed(Exception):
-    """The node has no answer to a question; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a node listens. path: of a Unix socket; or host and port."""
-
-    path: str = ""
-    host: str = ""
-    port: int = 0
-
-    def __str__(self) -> str:
-        return f"unix:{self.path}" if self.path else f"tcp:{self.host}:{self.port}"
-
-
-def endpoint_read(text: str) -> Endpoint | None:
-    """Read `unix:PATH` or `tcp:HOST:PORT`; None for anything else."""
-    kind, _, rest = text.strip().partition(":")
-    if kind == "unix" and rest:
-        return Endpoint(path=rest)
-    host, _, port = rest.rpartition(":")
-    if kind == "tcp" and host and port.isdigit() and int(port) < 1 << 16:
-        return Endpoint(host=host, port=int(port))
-    return None
-
-
-def home_endpoint(home: Path) -> Endpoint:
-    """Say where the node of a home listens. Raises NodeGone when none runs there."""
-    try:
-        text = (home / ENDPOINT_NAME).read_text(encoding="utf-8")
-    except OSError as error:
-        raise NodeGone(f"No node runs in {home}; `quorate run {home}` starts one.") from error
-    found = endpoint_read(text)
-    if found is None:
-        raise NodeGone(f"{home / ENDPOINT_NAME} does not name an endpoint.")
-    return found
 
 
 class Replies:
@@ -282,6 +230,7 @@ class AsyncClient:
         try:
             await self.writer.drain()
         except OSError as error:
+            del self.waiting[number]
             raise NodeGone("The node closed the connection.") from error
         return await waiting
 

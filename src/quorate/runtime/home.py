@@ -23,8 +23,8 @@ from quorate.crypto import is_key, public_key
 from quorate.execution.machine import genesis_image
 from quorate.execution.spec.genesis import GenesisRefused
 from quorate.runtime import development
-from quorate.runtime.client import endpoint_read
 from quorate.runtime.disk import HomeRefused, fsync_folder, io_failing, write_whole
+from quorate.runtime.endpoint import endpoint_read
 from quorate.runtime.files import LogFiles
 from quorate.storage.log import Identity
 from quorate.types.blocks import Genesis

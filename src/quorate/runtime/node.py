@@ -45,8 +45,9 @@ from quorate.replica.messages import (
     Tick,
 )
 from quorate.replica.replica import Replica
-from quorate.runtime.client import ENDPOINT_NAME, Endpoint, endpoint_read
 from quorate.runtime.disk import write_whole
+from quorate.runtime.endpoint import ENDPOINT_NAME, Endpoint, endpoint_read
+from quorate.runtime.errors import NodeHalted, NodeStopped
 from quorate.runtime.files import LogFiles
 from quorate.runtime.halt import Halt as HaltMarker
 from quorate.runtime.halt import write_halt
@@ -59,14 +60,6 @@ from quorate.storage.writer import Entry, payload_bytes_max
 TICK_S: Final = 0.05
 POLL_S: Final = 0.005
 SOCKET_NAME: Final = "node.sock"
-
-
-class NodeHalted(Exception):
-    """The node has marked its home halted. The sentence says why."""
-
-
-class NodeStopped(Exception):
-    """The node cannot go on, though nothing is wrong with its state. The sentence says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from quorate.commitment.events import EVENT_BYTES
 from quorate.commitment.proof import event_proof, exported
 from quorate.replica.query import answer
 from quorate.replica.replay import Replay
-from quorate.runtime.client import QuestionFailed
 from quorate.runtime.disk import HomeRefused
+from quorate.runtime.errors import QuestionFailed
 from quorate.runtime.home import Home
 from quorate.runtime.recover import Progress, restored
 from quorate.runtime.survey import reading_replica

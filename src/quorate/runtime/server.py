@@ -12,7 +12,7 @@ from typing import Final
 
 from quorate.replica.intake import Intake
 from quorate.replica.messages import Answer, Asked, Level, Refuse, Reply, Request
-from quorate.runtime.client import Endpoint
+from quorate.runtime.endpoint import Endpoint
 from quorate.runtime.frames import (
     CODE,
     REQUEST_BYTES_MAX,

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from quorate.replica.audit import AuditFailed, whole_check
-from quorate.replica.replay import ReplayRefused
+from quorate.replica.audit import whole_check
+from quorate.replica.errors import AuditFailed, ReplayRefused
 from quorate.runtime.files import write_snapshot
 from quorate.runtime.home import Home, read_home
 from quorate.runtime.recover import (

@@ -68,6 +68,7 @@ class Lockstep:
         self.spec = SpecMachine(image)
         self.kernel = KernelMachine(image, secrets_drawn(rng))
         self.shadow: KernelMachine | None = None
+        self.checks = True  # whether the independent checker judges each state
         self.before = image
 
     def step(self, block: Block, tally: Tally | None = None) -> Any:
@@ -85,7 +86,7 @@ class Lockstep:
             differs(events, run_sealed(self.shadow, block, digest, root), "restored kernels")
             image_differs(after, self.shadow.image(), "restored kernels")
             self.shadow.dirty()
-        wrong = faults(after, block.time_ms)
+        wrong = faults(after, block.time_ms) if self.checks else []
         if wrong:
             raise Disagreement("the state contradicts itself", "\n".join(wrong[:12]))
         self.before = after
