@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from quorate.sim.demo.audit import Audit, disagreements, doubled, lost
+from quorate.codec.genesis import genesis_hash
+from quorate.execution.machine import SpecMachine, genesis_image
+from quorate.replica.executor import Executor
+from quorate.runtime import development
+from quorate.sim.demo.audit import Audit, audited, disagreements, doubled, lost
 from quorate.sim.demo.forge import flipped, redigested
 from quorate.sim.demo.ledger import Ledger, Name
 from quorate.sim.demo.market import Market, Venue
+from quorate.storage.log import Identity
 from quorate.types.blocks import MarketSpec
 from quorate.types.codes import Reject
 
@@ -149,3 +154,13 @@ def test_a_forgery_differs_in_one_digit_and_a_digest() -> None:
     forged = flipped(text, preimage)
     assert sum(a != b for a, b in zip(text, forged, strict=True)) == 1
     assert json.loads(redigested(forged))["file_digest"] != "00" * 32
+
+
+def test_the_audit_knows_the_root_of_the_genesis_too() -> None:
+    """A node that was asked before its first block names the root of height 0."""
+    genesis = development.genesis()
+    executor = Executor(SpecMachine(genesis_image(genesis)))
+    root = executor.root.hex()
+    audit = audited(executor, Identity(genesis.chain_id, genesis_hash(genesis)), [], 0)
+    assert disagreements(audit, told(), {0: root}) == []
+    assert "another" in disagreements(audit, told(), {0: "00" * 32})[0]

@@ -72,20 +72,20 @@ class Checker:
 
     def free(self, table: Table, link: str, live: list[bool], head: int) -> None:
         """Free rows hold their link alone, and the free list visits each once."""
-        rows, slots = self.columns[table], []
+        rows, slots = self.columns[table], dict[int, None]()
         while head:
             if head in slots or head >= len(live) or live[head]:
                 self.fault(f"{table.name}: free list is broken at {head}")
                 return
-            slots.append(head)
+            slots[head] = None
             head = rows[link][head]
         dead = [slot for slot in range(1, len(live)) if not live[slot]]
         self.same(f"{table.name} free slots", sorted(slots), dead)
-        for slot in dead:
-            for name, values in rows.items():
-                value = values[slot]
-                if name != link and (any(value) if isinstance(value, bytes) else value):
-                    self.fault(f"{table.name} {slot}: free, but {name} is {value!r}")
+        for name, values in rows.items():
+            blank = bytes(len(values[0])) if isinstance(values[0], bytes) else 0
+            for slot in dead if name != link else ():
+                if values[slot] != blank:
+                    self.fault(f"{table.name} {slot}: free, but {name} is {values[slot]!r}")
 
     # --- books ------------------------------------------------------------------------------
     def books(self) -> None:

@@ -39,7 +39,7 @@ def audited(
 ) -> Audit:
     """Execute a log up to a height. Raises ReplayRefused, AuditFailed."""
     replay = Replay(executor, identity, roots_every=1)
-    audit = Audit()
+    audit = Audit(roots={executor.height: executor.root.hex()})
     for scan in scans:
         for record in scan.records:
             if record.height > height_last:
