@@ -29,7 +29,8 @@ class NaiveBook:
         """Resting orders that an order would meet, in the order in which it would."""
         other = [one for one in self.orders if one.side != side]
         if price is not None:
-            other = [one for one in other if (one.price <= price if side == BUY else one.price >= price)]
+            sign = 1 if side == BUY else -1
+            other = [one for one in other if sign * one.price <= sign * price]
         return sorted(other, key=lambda one: one.price if side == BUY else -one.price)
 
     def place(

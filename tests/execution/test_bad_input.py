@@ -24,7 +24,8 @@ HEAD = """\
 
 What can be wrong with what a client sends, the code that says so, and what to do. A refused command
 changes nothing; the bundle that carried it has used its nonce. A bundle that is refused as a whole
-(1xx and 2xx) changes nothing at all, except that 203, 204 and 211 have used its nonce. is a test (tests/execution/test_bad_input.py), which also writes this table.
+(1xx and 2xx) changes nothing at all, except that 203, 204 and 211 have used its nonce. Each row is
+a test (tests/execution/test_bad_input.py), which also writes this table.
 
 | Bad input | Code | Remedy | Sentence |
 |---|---|---|---|
@@ -50,7 +51,12 @@ def used(image: Image) -> int:
     return len(image[Table.NONCES].tail)
 
 
-@pytest.mark.parametrize(("code", "words", "make"), OF_STATE, ids=lambda one: getattr(one, "name", ""))
+def named(value: object) -> str:
+    """Name a case by its code alone."""
+    return str(getattr(value, "name", ""))
+
+
+@pytest.mark.parametrize(("code", "words", "make"), OF_STATE, ids=named)
 def test_state(code: Reject, words: str, make: Case) -> None:
     with_it, without_it = (bad_input.prepared(code) for _ in range(2))
     events = with_it.rows(bad := make(with_it))
@@ -64,7 +70,7 @@ def test_state(code: Reject, words: str, make: Case) -> None:
     assert used(with_it.image()) - used(without_it.image()) == (8 if kept else 0), bad[2]
 
 
-@pytest.mark.parametrize(("code", "words", "item"), OF_BYTES, ids=lambda one: getattr(one, "name", ""))
+@pytest.mark.parametrize(("code", "words", "item"), OF_BYTES, ids=named)
 def test_bytes(code: Reject, words: str, item: tuple[int, bytes]) -> None:
     assert admit(Item(*item), bad_input.CHAIN) == code
     assert not isinstance(admit(Item(1, bad_input.SOUND), bad_input.CHAIN), Reject)

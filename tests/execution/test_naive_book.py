@@ -67,13 +67,23 @@ def compared() -> Compared:
     return Compared()
 
 
+def all_sequences(compared: Compared, length: int) -> None:
+    for orders in itertools.product(ALPHABET, repeat=length):
+        compared.step(list(orders))
+        if compared.book.orders:
+            compared.clear()
+
+
+def test_all_sequences_of_two(compared: Compared) -> None:
+    """Each order alone and each pair: 11 + 121 sequences."""
+    all_sequences(compared, 1)
+    all_sequences(compared, 2)
+
+
+@pytest.mark.slow
 def test_all_sequences_of_three(compared: Compared) -> None:
-    """Each order alone, each pair, each triple: 11 + 121 + 1331 sequences."""
-    for length in (1, 2, 3):
-        for orders in itertools.product(ALPHABET, repeat=length):
-            compared.step(list(orders))
-            if compared.book.orders:
-                compared.clear()
+    """1331 sequences."""
+    all_sequences(compared, 3)
 
 
 def test_sampled_sequences_of_six(compared: Compared) -> None:

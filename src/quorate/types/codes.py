@@ -125,7 +125,6 @@ class End(IntEnum):
     MARGIN = 8
     REDUCE_ONLY = 9
     REPLACED = 10
-    POSITIONS_FULL = 11
 
 
 class Reject(IntEnum):
