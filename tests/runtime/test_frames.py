@@ -1,6 +1,7 @@
 """Frames survive any cutting of the stream; what is no frame is refused."""
 
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -52,6 +53,17 @@ def test_any_cutting_of_the_stream_gives_the_same_frames() -> None:
             found += reader.feed(stream[at : at + step])
             at += step
         assert found == frames
+
+
+def test_a_deeply_nested_body_is_refused_before_it_is_parsed() -> None:
+    """It overflowed the C stack of the JSON parser where the recursion limit had been raised."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(10**6)
+    try:
+        with pytest.raises(FrameRefused, match="nests"):
+            json_read(b"[" * 200_000)
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def test_what_is_no_frame_is_refused() -> None:

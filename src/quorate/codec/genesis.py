@@ -8,12 +8,12 @@ the markets agree with the limits of money is judged by execution, where listing
 
 import hashlib
 import json
-import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any, Final, NoReturn, TypeVar
 
 from quorate.codec.layout import is_name
+from quorate.codec.nesting import nested_deeper
 from quorate.types import limits
 from quorate.types.blocks import AssetSpec, FeeTier, Genesis, MarginTier, MarketSpec
 from quorate.types.codes import MarketKind, OrderRule
@@ -23,7 +23,6 @@ CHAIN_ID_MAX: Final = 4_503_599_627_370_476  # browser wallets refuse a greater 
 CHAIN_NAME_MAX: Final = 64
 DECIMALS_MAX: Final = 18
 DEPTH_MAX: Final = 16  # a genesis has four levels
-TOKEN: Final = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
 HEX_DIGITS: Final = frozenset("0123456789abcdef")
 
 Reader = Callable[[str, Any], Any]
@@ -185,24 +184,6 @@ def refuse_number(literal: str) -> NoReturn:
     raise GenesisInvalid(f"The number {literal} must be written as an integer.")
 
 
-def refuse_depth(data: bytes) -> None:
-    """Refuse a text that is nested deeper than a genesis.
-
-    The parser calls itself for each level, and where the limit of recursion has been raised it
-    ends the process instead of raising.
-    """
-    depth = 0
-    in_string = False
-    for match in TOKEN.finditer(data):
-        token = match.group()
-        if token == b'"':
-            in_string = not in_string
-        elif not in_string and len(token) == 1:
-            depth += 1 if token in b"[{" else -1
-            if depth > DEPTH_MAX:
-                raise GenesisInvalid("The genesis is nested too deeply to be one.")
-
-
 def canonical(tree: Any) -> bytes:
     """Write a tree of JSON values canonically."""
     return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
@@ -230,7 +211,8 @@ def decode_genesis(data: bytes) -> Genesis:
     """Read a genesis from canonical JSON. Raises GenesisInvalid."""
     if len(data) > limits.BLOCK_BYTES_MAX:
         raise GenesisInvalid(f"The genesis must be at most {limits.BLOCK_BYTES_MAX} bytes long.")
-    refuse_depth(data)
+    if nested_deeper(data, DEPTH_MAX):
+        raise GenesisInvalid("The genesis is nested too deeply to be one.")
     try:
         tree = json.loads(
             data,

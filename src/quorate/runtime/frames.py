@@ -29,6 +29,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from quorate.codec.nesting import nested_deeper
 from quorate.replica.messages import Level, Reply
 from quorate.types.codes import EventKind, Reject
 from quorate.types.records import EVENT
@@ -38,6 +39,7 @@ LENGTH: Final = struct.Struct("<I")
 DONE_HEAD: Final = struct.Struct("<BQQIIII")
 CODE: Final = struct.Struct("<H")
 FRAME_BYTES_MAX: Final = 1 << 30
+LEVELS_MAX: Final = 32  # questions and answers have a few
 REQUEST_BYTES_MAX: Final = 1 << 24
 HEAD_REST: Final = FRAME_HEAD.size - LENGTH.size
 ENDS: Final = (int(EventKind.RECEIPT), int(EventKind.BUNDLE))
@@ -140,9 +142,11 @@ def refused_read(body: bytes) -> Reject:
 
 def json_read(body: bytes) -> dict[str, Any]:
     """Read a JSON object. Raises FrameRefused."""
+    if nested_deeper(body, LEVELS_MAX):
+        raise FrameRefused("a body that nests too deeply")
     try:
         tree = json.loads(body)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise FrameRefused("a body that is not JSON") from error
     if not isinstance(tree, dict):
         raise FrameRefused("a body that is not a JSON object")
