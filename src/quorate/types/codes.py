@@ -285,7 +285,7 @@ SENTENCES: Final[dict[Reject, str]] = {
     R.WITHDRAWAL_EXCEEDS_FREE_BALANCE: "Margin and open orders need part of that balance.",
     R.SUPPLY_WOULD_PASS_LIMIT: "The asset's supply would pass its limit.",
     R.SUBACCOUNT_ALREADY_OPEN: "That subaccount is open already.",
-    R.SUBACCOUNT_MUST_BE_IN_RANGE: "Number subaccounts from 1 to 65535.",
+    R.SUBACCOUNT_MUST_BE_IN_RANGE: "Number subaccounts from 1 to 127.",
     R.DEADMAN_MUST_BE_AHEAD: "Set the switch at least a second after block time.",
     R.FAUCET_OFF_ON_THIS_CHAIN: "This chain has no faucet.",
     R.FAUCET_AMOUNT_TOO_LARGE: "Ask the faucet for no more than its limit.",

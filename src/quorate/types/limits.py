@@ -27,7 +27,7 @@ TIERS_PER_SCHEDULE: Final = 8
 POSITIONS_PER_ACCOUNT_MAX: Final = 64
 ORDERS_PER_ACCOUNT_MAX: Final = 8192
 SESSIONS_PER_ACCOUNT_MAX: Final = 64
-SUBACCOUNTS_MAX: Final = 2**16
+SUBACCOUNTS_MAX: Final = 2**7  # numbers below it: one deposit must not fill the table
 
 # Prices, sizes, money.
 PRICE_TICKS_MAX: Final = 2**40 - 1
@@ -36,6 +36,7 @@ PERPETUAL_LOTS_MAX: Final = 2**31 - 1  # one perpetual position
 QUANTUM_E6_MAX: Final = 2**40
 ORDER_NOTIONAL_MAX_E6: Final = 2**50  # one order at the highest price of its market
 POSITION_NOTIONAL_MAX_E6: Final = 2**52  # one position at the highest price of its market
+DEPOSITED_MAX: Final = 2**61  # beyond it the counts of an asset are netted
 SUPPLY_MAX: Final = 2**58  # deposits less withdrawals of one asset, in its own units
 CASH_MAX_E6: Final = 2**60
 CASH_TRADING_MAX_E6: Final = 2**59  # beyond it an account takes no new risk
@@ -43,6 +44,7 @@ RATE_MAX_PPM: Final = 100_000  # fees, 10 %
 MARGIN_RATE_MAX_PPM: Final = 500_000  # maintenance at leverage 1
 SLIPPAGE_MAX_PPM: Final = 500_000
 LEVERAGE_MAX: Final = 1000
+LEVERAGE_MIN_E2: Final = 100  # below it the leverage test could overflow
 LEVERAGE_MAX_E2: Final = 100 * LEVERAGE_MAX
 VOLUME_MAX_E6: Final = 2**60
 VOLUME_WINDOW_MS: Final = 30 * DAY_MS
@@ -98,7 +100,8 @@ assert RATE_MAX_PPM < PPM and MARGIN_RATE_MAX_PPM < PPM and SLIPPAGE_MAX_PPM < P
 assert PRICE_TICKS_MAX * (PPM + SLIPPAGE_MAX_PPM) < INT64_MAX
 # A session's leverage test multiplies whole account notionals, divided by leverage, by 100.
 assert 2 * POSITIONS_PER_ACCOUNT_MAX * POSITION_NOTIONAL_MAX_E6 < INT64_MAX // 2
-assert LEVERAGE_MAX_E2 * 100 + LEVERAGE_MAX_E2 < INT64_MAX
+assert LEVERAGE_MIN_E2 >= 100 and LEVERAGE_MAX_E2 * 100 + LEVERAGE_MAX_E2 < INT64_MAX
+assert DEPOSITED_MAX + SUPPLY_MAX < INT64_MAX
 # The closed part of a cost basis is formed as (entry % size) * closed.
 assert PERPETUAL_LOTS_MAX**2 < INT64_MAX
 # One cancel-all looks at every open order of an account.

@@ -31,7 +31,9 @@ from quorate.types.limits import (
     CASH_MAX_E6,
     CASH_TRADING_MAX_E6,
     DEADMAN_AHEAD_MS_MIN,
+    DEPOSITED_MAX,
     LEVERAGE_MAX_E2,
+    LEVERAGE_MIN_E2,
     SESSIONS_MAX,
     SESSIONS_PER_ACCOUNT_MAX,
     SUBACCOUNTS_MAX,
@@ -131,11 +133,20 @@ def supply_add(s, asset, amount):
     row = s.assets[asset]
     if row["deposited"] - row["withdrawn"] + amount > SUPPLY_MAX:
         return SUPPLY_LIMIT
-    if row["deposited"] + amount > 2**62:
-        return SUPPLY_LIMIT
+    if row["deposited"] > DEPOSITED_MAX:
+        # Only the difference matters; taking it early keeps both counts within int64 for ever.
+        row["deposited"] -= row["withdrawn"]
+        row["withdrawn"] = 0
     row["deposited"] += amount
     s.small_dirty[T_ASSETS] = 1
     return OK
+
+
+@helper
+def backing(s):
+    """Quote units on the chain that are not fees. Profit against an account in debt has none."""
+    row = s.assets[QUOTE]
+    return row["deposited"] - row["withdrawn"] - s.ledger[0]["fees_e6"]
 
 
 @helper
@@ -203,6 +214,8 @@ def withdraw(s, command):
     code = amount_code(s, asset, amount)
     if code == OK:
         code = debit_code(s, account, asset, amount)
+    if code == OK and asset == QUOTE and amount > backing(s):
+        code = EXCEEDS_FREE
     if code != OK:
         return code
     debit(s, account, asset, amount)
@@ -254,7 +267,7 @@ def open_subaccount(s, signer, sub):
         return SUB_OPEN
     if s.ledger[0]["accounts_high"] >= ACCOUNTS_MAX:
         return TABLE_FULL
-    open_account(s, signer, sub)
+    s.now[0]["receipt_order"] = open_account(s, signer, sub)
     return OK
 
 
@@ -266,17 +279,19 @@ def approve_agent(s, signer, command):
     expiry_ms = command["expiry_ms"]
     if expiry_ms and expiry_ms <= s.now[0]["time_ms"]:
         return EXPIRY_FUTURE
-    if command["limit_b"] > LEVERAGE_MAX_E2:
+    leverage = command["limit_b"]
+    if leverage and (leverage < LEVERAGE_MIN_E2 or leverage > LEVERAGE_MAX_E2):
         return FIELD_RANGE
     agent = command["address"]
-    if not bytes_any(agent) or account_at(s, agent, i8(0)):
-        return AGENT_OWNS
     master = account_at(s, signer, i8(0))
     slot = session_seek(s, agent)
     if slot and bytes_equal(s.sessions[slot]["agent"], agent):
         if i8(s.sessions[slot]["account"]) != master:
             return AGENT_APPROVED
     else:
+        # An agent may come to own an account later, by a deposit; it stays what it is.
+        if not bytes_any(agent) or account_at(s, agent, i8(0)):
+            return AGENT_OWNS
         if i8(s.accounts[master]["sessions_count"]) >= SESSIONS_PER_ACCOUNT_MAX:
             return AGENTS_TOO_MANY
         if not s.ledger[0]["sessions_free"] and s.ledger[0]["sessions_high"] >= SESSIONS_MAX:

@@ -63,13 +63,6 @@ def assess(s, account, key, key_worst):
 
 
 @helper
-def margin_holds(s, account):
-    """Whether equity covers initial margin: an account for which this fails may only reduce."""
-    assess(s, account, i8(0), i8(0))
-    return s.now[0]["equity"] >= s.now[0]["margin"]
-
-
-@helper
 def volume_current(s, account, window):
     """The account's volume in `window`."""
     row = s.accounts[account]

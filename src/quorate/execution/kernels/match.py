@@ -5,6 +5,7 @@ import numpy as np
 from quorate.compiled import helper
 from quorate.execution.kernels.book import (
     best_level,
+    hold_e6,
     order_cancel,
     order_dead,
     order_remove,
@@ -13,7 +14,7 @@ from quorate.execution.kernels.book import (
     position_key,
     reserve,
 )
-from quorate.execution.kernels.margin import fee_tier, margin_holds, volume_add
+from quorate.execution.kernels.margin import assess, fee_tier, volume_add
 from quorate.execution.kernels.rows import (
     bytes_equal,
     emit,
@@ -28,13 +29,24 @@ from quorate.execution.kernels.scalars import (
     ppm_ceil,
     reducible,
 )
-from quorate.types.codes import End, EventKind, Flag, MarketKind, Reject, Side, Stp, Tif
+from quorate.types.codes import (
+    End,
+    EventKind,
+    Flag,
+    MarketKind,
+    MarketStatus,
+    Reject,
+    Side,
+    Stp,
+    Tif,
+)
 from quorate.types.limits import VOLUME_MAX_E6
 
 i8 = np.int64
 BUY = int(Side.BUY)
 SPOT = int(MarketKind.SPOT)
 REDUCE_ONLY = int(Flag.REDUCE_ONLY)
+STATUS_REDUCE_ONLY = int(MarketStatus.REDUCE_ONLY)
 STP_MASTER = int(Flag.STP_MASTER)
 STP_MASK, STP_SHIFT = int(Flag.STP_MASK), int(Flag.STP_SHIFT)
 CANCEL_MAKER, CANCEL_TAKER = int(Stp.CANCEL_MAKER), int(Stp.CANCEL_TAKER)
@@ -67,42 +79,90 @@ def stp_mode(s):
 
 
 @helper
-def maker_holds(s, account, unrisky):
-    """Whether the maker may take risk, judged at the command's first look at it."""
+def maker_seen(s, account):
+    """Look at a maker, once per command: its equity and margin before the command's fills."""
     stamp = s.taker[0]["stamp"]
     if s.maker_stamp[account] != stamp:
+        assess(s, account, i8(0), i8(0))
         s.maker_stamp[account] = stamp
         s.maker_tentative[account] = 0
-        s.maker_holds[account] = 1 if unrisky or margin_holds(s, account) else 0
-    return s.maker_holds[account] != 0
+        s.maker_equity[account] = s.now[0]["equity"]
+        s.maker_margin[account] = s.now[0]["margin"]
 
 
 @helper
-def offered(s, slot, dry):
-    """Lots that a resting order may trade now, or 0: then it must go (`offered_why`)."""
+def fill_cost(s, slot, lots):
+    """What a fill takes off a maker's equity at most: its loss against the mark, and a fee."""
+    order = s.orders[slot]
+    market = s.markets[i8(order["market"])]
+    price = order["price"]
+    worse_by = price - market["mark_ticks"]
+    if order["side"] != BUY:
+        worse_by = -worse_by
+    value = notional(price, lots, market["quantum_e6"])
+    cost = ppm_ceil(value, i8(order["hold_ppm"]))
+    if worse_by > 0:
+        cost += notional(worse_by, lots, market["quantum_e6"])
+    return cost
+
+
+@helper
+def offered(s, slot, left, dry):
+    """Lots of the `left` that a resting order may trade now, or 0: then it must go."""
     order = s.orders[slot]
     account = i8(order["account"])
-    spot = s.markets[i8(order["market"])]["kind"] == SPOT
-    holds = maker_holds(s, account, spot and order["side"] != BUY)
-    remaining = order["remaining"]
-    if holds and not order["flags"] & REDUCE_ONLY:
-        return remaining
+    market = s.markets[i8(order["market"])]
+    wanted = order["remaining"]
+    if left < wanted:
+        wanted = left
+    spot = market["kind"] == SPOT
+    if spot and order["side"] != BUY:
+        return wanted
+    maker_seen(s, account)
+    equity = s.maker_equity[account]
     if spot:
-        return i8(0)
+        return wanted if equity >= s.maker_margin[account] else i8(0)
+    if not order["flags"] & REDUCE_ONLY and market["status"] != STATUS_REDUCE_ONLY:
+        if equity - fill_cost(s, slot, wanted) >= s.maker_margin[account]:
+            return wanted
+    lots = reducible_lots(s, slot, dry)
+    if lots > wanted:
+        lots = wanted
+    if lots and equity - fill_cost(s, slot, lots) >= 0:
+        return lots
+    return i8(0)
+
+
+@helper
+def reducible_lots(s, slot, dry):
+    """Lots by which an order may reduce its account's position."""
+    order = s.orders[slot]
+    account = i8(order["account"])
     cell = position_of(s, account, i8(order["market"]))
     size = s.positions[cell]["size"] if cell >= 0 else i8(0)
     if dry:
         size += s.maker_tentative[account]
-    lots = reducible(i8(order["side"]), size)
-    return lots if lots < remaining else remaining
+    return reducible(i8(order["side"]), size)
 
 
 @helper
 def offered_why(s, slot):
     """Why a resting order that offers nothing must go."""
-    if s.maker_holds[i8(s.orders[slot]["account"])]:
+    order = s.orders[slot]
+    market = s.markets[i8(order["market"])]
+    if market["kind"] == SPOT or reducible_lots(s, slot, False):
+        return END_MARGIN
+    if order["flags"] & REDUCE_ONLY or market["status"] == STATUS_REDUCE_ONLY:
         return END_REDUCE_ONLY
     return END_MARGIN
+
+
+@helper
+def spend(s, slot, lots):
+    """Count what a fill costs the maker."""
+    order = s.orders[slot]
+    if s.markets[i8(order["market"])]["kind"] != SPOT:
+        s.maker_equity[i8(order["account"])] -= fill_cost(s, slot, lots)
 
 
 @helper
@@ -130,12 +190,13 @@ def fillable(s):
                     if stp_mode(s) != CANCEL_MAKER:
                         return NOT_FILLABLE
                 else:
-                    lots = offered(s, slot, True)
+                    lots = offered(s, slot, left, True)
                     if lots:
                         fills += 1
-                        if lots >= left:
-                            return OK
                         left -= lots
+                        if not left:
+                            return OK
+                        spend(s, slot, lots)
                         s.maker_tentative[account] += lots if order["side"] == BUY else -lots
                         if lots < order["remaining"]:
                             continue  # `match` looks at it again, finds nothing and cancels it
@@ -150,6 +211,7 @@ def take(s):
     taker = s.taker[0]
     taker["order_id"] = s.ledger[0]["order_id_next"]
     s.ledger[0]["order_id_next"] += 1
+    taker["stamp"] += 1  # what a dry run has taken has not happened
     match(s)
     if not taker["remaining"]:
         if taker["end"] == END_NONE:
@@ -198,11 +260,12 @@ def match(s):
                         return
                 end = END_SELF_TRADE
             else:
-                lots = offered(s, slot, False)
+                lots = offered(s, slot, taker["remaining"], False)
                 if not lots:
                     end = offered_why(s, slot)
         if lots:
-            fill(s, slot, lots if lots < taker["remaining"] else taker["remaining"])
+            spend(s, slot, lots)
+            fill(s, slot, lots)
             fills += 1
         else:
             order_cancel(s, slot, end)
@@ -255,10 +318,16 @@ def fill(s, slot, lots):
     price = order["price"]
     value = notional(price, lots, market["quantum_e6"])
     schedule = market["fee_schedule"]
-    taker_fee = ppm_ceil(value, s.fee_tiers[fee_tier(s, account, schedule)]["taker_ppm"])
     maker_fee = ppm_ceil(value, s.fee_tiers[fee_tier(s, maker, schedule)]["maker_ppm"])
-
     remaining = order["remaining"] - lots
+    if market["kind"] == SPOT and order["side"] == BUY:
+        freed = hold_e6(s, slot, order["remaining"]) - hold_e6(s, slot, remaining) - value
+        if freed < maker_fee:
+            maker_fee = freed
+    taker["value_e6"] += value
+    taker_fee = ppm_ceil(taker["value_e6"], taker["fee_ppm"]) - taker["fee_e6"]
+    taker["fee_e6"] += taker_fee
+
     reserve(s, slot, order["remaining"], remaining)
     key = position_key(s, market_slot)
     event = s.events[emit(s, EVENT_FILL)]
@@ -329,8 +398,18 @@ def book_fill(s, account, key, market, side, lots, price, fee):
     worth = notional(price, closed, quantum)
     position["entry_e6"] += value - worth - cost
     realized = -sign * (worth - cost)
-    position["realized_e6"] += realized
+    position["realized_e6"] = saturated(position["realized_e6"] + realized)
     return realized
+
+
+@helper
+def saturated(total):
+    """Keep a running sum within the bound of volumes."""
+    if total > VOLUME_MAX_E6:
+        return i8(VOLUME_MAX_E6)
+    if total < -VOLUME_MAX_E6:
+        return i8(-VOLUME_MAX_E6)
+    return total
 
 
 @helper

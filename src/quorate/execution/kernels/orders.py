@@ -189,7 +189,7 @@ def prepare(s):
     if taker["flags"] & REDUCE_ONLY:
         cell = position_of(s, account, key)
         lots = reducible(taker["side"], s.positions[cell]["size"]) if cell >= 0 else i8(0)
-        if not lots:
+        if not lots or (taker["tif"] == FOK and lots < taker["size"]):
             return WOULD_INCREASE
         if lots < taker["size"]:
             taker["size"] = lots
@@ -198,6 +198,9 @@ def prepare(s):
         return code
     schedule = s.markets[market]["fee_schedule"]
     taker["hold_ppm"] = s.fee_tiers[schedule * TIERS_PER_SCHEDULE]["taker_ppm"]
+    taker["fee_ppm"] = s.fee_tiers[fee_tier(s, account, schedule)]["taker_ppm"]
+    taker["value_e6"] = 0
+    taker["fee_e6"] = 0
     if s.markets[market]["kind"] == SPOT:
         code = spot_code(s, account)
     else:
@@ -266,10 +269,10 @@ def spot_code(s, account):
         return OK
     if abs(s.accounts[account]["cash_e6"]) > CASH_TRADING_MAX_E6:
         return CASH_BOUND
-    rate = s.fee_tiers[fee_tier(s, account, market["fee_schedule"])]["taker_ppm"]
-    if taker["hold_ppm"] > rate:
-        rate = taker["hold_ppm"]
-    cost = value + ppm_ceil(value, rate)
+    code = session_spot_code(s, account, value)
+    if code != OK:
+        return code
+    cost = value + ppm_ceil(value, taker["hold_ppm"])
     if replaced:
         cost -= hold_e6(s, replaced, s.orders[replaced]["remaining"])
     assess(s, account, i8(0), i8(0))
@@ -287,8 +290,6 @@ def perpetual_code(s, account):
     mark, quantum = market["mark_ticks"], market["quantum_e6"]
     if not mark:
         return MARK_MISSING
-    if abs(s.accounts[account]["cash_e6"]) > CASH_TRADING_MAX_E6:
-        return CASH_BOUND
     added = taker["size"]
     if taker["replaced"]:
         added -= s.orders[taker["replaced"]]["remaining"]
@@ -311,14 +312,15 @@ def perpetual_code(s, account):
         side_before = abs(size - asks + added)
         reducing = asks <= reducible(i8(SELL), size)
         worse_by = -worse_by
+    if abs(s.accounts[account]["cash_e6"]) > CASH_TRADING_MAX_E6 and not reducing:
+        return CASH_BOUND
     if side_lots > market["position_max_lots"] and side_lots > side_before:
         return POSITION_LIMIT
     worst = worst_lots(size, bids, asks)
     value = notional(taker["price"], taker["size"], quantum)
     loss = notional(worse_by, taker["size"], quantum) if worse_by > 0 else i8(0)
-    rate = s.fee_tiers[fee_tier(s, account, market["fee_schedule"])]["taker_ppm"]
     assess(s, account, market_slot, worst)
-    equity = s.now[0]["equity"] - loss - ppm_ceil(value, rate)
+    equity = s.now[0]["equity"] - loss - ppm_ceil(value, taker["hold_ppm"])
     code = session_order_code(s, value)
     if code == OK and worst > worst_before:
         code = session_position_code(s, notional(mark, worst, quantum), equity)
@@ -337,6 +339,24 @@ def session_order_code(s, value):
         most = s.sessions[session]["order_notional_max_e6"]
         if most and value > most:
             return SESSION_ORDER
+    return OK
+
+
+@helper
+def session_spot_code(s, account, value):
+    """A session key's position limit in spot: base held, at the order's price, and open bids."""
+    session = s.now[0]["session"]
+    most = s.sessions[session]["position_notional_max_e6"] if session else i8(0)
+    if not most:
+        return OK
+    taker = s.taker[0]
+    market = s.markets[taker["market"]]
+    cell = position_of(s, account, position_key(s, taker["market"]))
+    lots = s.positions[cell]["size"] // market["lot_units"] if cell >= 0 else i8(0)
+    room = most - value - s.accounts[account]["held_e6"]
+    # By division: a balance may be worth more than fits.
+    if room < 0 or lots > room // (taker["price"] * market["quantum_e6"]):
+        return SESSION_POSITION
     return OK
 
 
@@ -373,11 +393,7 @@ def modify(s, slot, command):
     taker["cloid_hi"] = order["cloid_hi"]
     taker["cloid_lo"] = order["cloid_lo"]
     taker["replaced"] = slot
-    code = market_code(s, taker["market"], taker["flags"])
-    if code == OK:
-        code = size_code(s, taker["market"], size)
-    if code == OK:
-        code = price_code(s)
+    code = size_code(s, taker["market"], size)
     if code != OK:
         return code
     filled = order["size"] - order["remaining"]
@@ -385,9 +401,8 @@ def modify(s, slot, command):
         return ALREADY_FILLED
     lots = size - filled
     if taker["price"] != order["price"] or lots > order["remaining"]:
-        taker["size"] = lots
-        code = level_code(s)
-        return prepare(s) if code == OK else code
+        return replace(s, lots)
+    # Like a cancel of a part: possible in every market status.
     order_shrink(s, slot, order["remaining"] - lots)
     order["size"] = size
     now = s.now[0]
@@ -397,6 +412,21 @@ def modify(s, slot, command):
     now["receipt_price"] = taker["price"]
     now["receipt_remaining"] = lots
     return OK
+
+
+@helper
+def replace(s, lots):
+    """Judge the rest of a modify that cannot shrink in place."""
+    taker = s.taker[0]
+    taker["size"] = lots
+    code = market_code(s, taker["market"], taker["flags"])
+    if code == OK:
+        code = price_code(s)
+    if code == OK:
+        code = level_code(s)
+    if code == OK:
+        code = prepare(s)
+    return code
 
 
 # --- cancel --------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def int64_fields(names: str) -> np.dtype[Any]:
 
 TAKER = int64_fields(
     "market side tif flags price size expiry_ms cloid_hi cloid_lo hold_ppm order_id "
-    "remaining filled end active replaced stamp"
+    "remaining filled end active replaced stamp fee_ppm value_e6 fee_e6"
 )
 NOW = int64_fields(
     "height time_ms bundle command account session events examined equity margin value "
@@ -124,7 +124,8 @@ STATE = np.dtype(
         # what the current command knows of makers
         ("maker_stamp", "<i8", (limits.ACCOUNTS_MAX,)),
         ("maker_tentative", "<i8", (limits.ACCOUNTS_MAX,)),
-        ("maker_holds", "u1", (limits.ACCOUNTS_MAX,)),
+        ("maker_equity", "<i8", (limits.ACCOUNTS_MAX,)),
+        ("maker_margin", "<i8", (limits.ACCOUNTS_MAX,)),
         ("events", r.EVENT, (EVENT_ROWS,)),
     ],
     align=True,

@@ -1,17 +1,19 @@
 """Accounts, subaccounts, session keys, and money that moves outside of trades."""
 
 from quorate.execution import rules
-from quorate.execution.spec.context import Context
+from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.margin import assess
 from quorate.execution.spec.rows import Account, Position, Session
-from quorate.execution.spec.tables import Tables, insert, remove
+from quorate.execution.spec.tables import Tables, insert, remove, sought
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import (
     ACCOUNTS_MAX,
     CASH_MAX_E6,
     CASH_TRADING_MAX_E6,
     DEADMAN_AHEAD_MS_MIN,
+    DEPOSITED_MAX,
     LEVERAGE_MAX_E2,
+    LEVERAGE_MIN_E2,
     POSITIONS_MAX,
     POSITIONS_PER_ACCOUNT_MAX,
     SESSIONS_MAX,
@@ -26,14 +28,14 @@ QUOTE = 0  # asset number of the quote asset; its balance is the account's cash
 
 def account_at(t: Tables, address: bytes, sub: int) -> int:
     """Slot of an account, or 0."""
-    slot = t.seek(Table.ACCOUNTS, (address, sub))
+    slot = sought(t, Table.ACCOUNTS, (address, sub))
     row = t.row(Table.ACCOUNTS, slot)
     return slot if slot and (row.address, row.sub) == (address, sub) else 0
 
 
 def open_account(t: Tables, address: bytes, sub: int) -> int:
     """Insert an empty account between its neighbours in key order; return its slot."""
-    before = t.seek(Table.ACCOUNTS, (address, sub))
+    before = sought(t, Table.ACCOUNTS, (address, sub))
     neighbour = t.row(Table.ACCOUNTS, before)
     slot = insert(
         t,
@@ -144,11 +146,21 @@ def amount_code(t: Tables, asset: int, amount: int) -> Reject:
 def supply_add(t: Tables, asset: int, amount: int) -> Reject:
     """Count units that enter the chain."""
     row = t.row(Table.ASSETS, asset)
-    if row.deposited - row.withdrawn + amount > SUPPLY_MAX or row.deposited + amount > 2**62:
+    if row.deposited - row.withdrawn + amount > SUPPLY_MAX:
         return Reject.SUPPLY_WOULD_PASS_LIMIT
+    if row.deposited > DEPOSITED_MAX:
+        # Only the difference matters; taking it early keeps both counts within int64 for ever.
+        row.deposited -= row.withdrawn
+        row.withdrawn = 0
     row.deposited += amount
     t.put(Table.ASSETS, asset, row)
     return Reject.OK
+
+
+def backing(t: Tables) -> int:
+    """Quote units on the chain that are not fees. Profit against an account in debt has none."""
+    asset = t.row(Table.ASSETS, QUOTE)
+    return int(asset.deposited - asset.withdrawn - t.row(Table.LEDGER, 0).fees_e6)
 
 
 def deposit(
@@ -213,6 +225,8 @@ def withdraw(c: Context, asset: int, destination: bytes, amount: int) -> Reject:
         return Reject.OWNER_KEY_REQUIRED
     row = c.t.row(Table.ACCOUNTS, c.account)
     code = amount_code(c.t, asset, amount) or debit_code(c.t, row, asset, amount)
+    if not code and asset == QUOTE and amount > backing(c.t):
+        code = Reject.WITHDRAWAL_EXCEEDS_FREE_BALANCE
     if code:
         return code
     debit(row, asset, amount)
@@ -266,8 +280,8 @@ def transfer(c: Context, asset: int, address: bytes, sub: int, amount: int) -> R
 
 
 # --- subaccounts and keys ------------------------------------------------------------------------
-def open_subaccount(c: Context, sub: int) -> Reject:
-    """Owner: open a further account under the same address."""
+def open_subaccount(c: Context, sub: int, receipt: Receipt) -> Reject:
+    """Owner: open a further account under the same address; the receipt's id is its number."""
     if c.session:
         return Reject.OWNER_KEY_REQUIRED
     if not 0 < sub < SUBACCOUNTS_MAX:
@@ -276,7 +290,7 @@ def open_subaccount(c: Context, sub: int) -> Reject:
         return Reject.SUBACCOUNT_ALREADY_OPEN
     if c.t.row(Table.LEDGER, 0).accounts_high >= ACCOUNTS_MAX:
         return Reject.TABLE_FULL_SEND_LATER
-    open_account(c.t, c.signer, sub)
+    receipt.order_id = open_account(c.t, c.signer, sub)
     return Reject.OK
 
 
@@ -293,18 +307,19 @@ def approve_agent(
         return Reject.OWNER_KEY_REQUIRED
     if expiry_ms and expiry_ms <= c.time_ms:
         return Reject.EXPIRY_MUST_BE_IN_THE_FUTURE
-    if leverage_max_e2 > LEVERAGE_MAX_E2:
+    if leverage_max_e2 and not LEVERAGE_MIN_E2 <= leverage_max_e2 <= LEVERAGE_MAX_E2:
         return Reject.FIELD_MUST_BE_IN_RANGE
-    if not any(agent) or account_at(c.t, agent, 0):
-        return Reject.AGENT_MUST_NOT_OWN_AN_ACCOUNT
     master = account_at(c.t, c.signer, 0)
-    before = c.t.seek(Table.SESSIONS, (agent,))
+    before = sought(c.t, Table.SESSIONS, (agent,))
     neighbour = c.t.row(Table.SESSIONS, before)
     if before and neighbour.agent == agent:
         if neighbour.account != master:
             return Reject.AGENT_ALREADY_APPROVED
         slot, session = before, neighbour
     else:
+        # An agent may come to own an account later, by a deposit; it stays what it is.
+        if not any(agent) or account_at(c.t, agent, 0):
+            return Reject.AGENT_MUST_NOT_OWN_AN_ACCOUNT
         owner = c.t.row(Table.ACCOUNTS, master)
         if owner.sessions_count >= SESSIONS_PER_ACCOUNT_MAX:
             return Reject.AGENTS_TOO_MANY_REVOKE_ONE
@@ -331,7 +346,7 @@ def revoke_agent(c: Context, agent: bytes) -> Reject:
     if c.session:
         return Reject.OWNER_KEY_REQUIRED
     master = account_at(c.t, c.signer, 0)
-    slot = c.t.seek(Table.SESSIONS, (agent,))
+    slot = sought(c.t, Table.SESSIONS, (agent,))
     row = c.t.row(Table.SESSIONS, slot)
     if not slot or row.agent != agent or row.account != master:
         return Reject.AGENT_UNKNOWN

@@ -10,9 +10,8 @@ import struct
 from collections.abc import Callable, Sequence
 
 from quorate.execution.spec import accounts, governance, orders
-from quorate.execution.spec.context import Context
+from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.match import Taker
-from quorate.execution.spec.orders import Receipt
 from quorate.execution.spec.rows import Chain, Market
 from quorate.execution.spec.signers import begin_bundle
 from quorate.execution.spec.sweeps import sweep
@@ -165,7 +164,7 @@ def run_transfer(c: Context, command: bytes, receipt: Receipt) -> Reject:
 
 
 def run_open_subaccount(c: Context, command: bytes, receipt: Receipt) -> Reject:
-    return accounts.open_subaccount(c, _LEDGER.unpack(command)[3])
+    return accounts.open_subaccount(c, _LEDGER.unpack(command)[3], receipt)
 
 
 def run_faucet(c: Context, command: bytes, receipt: Receipt) -> Reject:

@@ -97,6 +97,7 @@ def order_rest(c: Context, order: Order) -> int:
 def level_at(t: Tables, market_slot: int, side: int, price: int) -> int:
     """Level of that price, linked in between its neighbours if it is new."""
     better = t.seek_level(market_slot, side, price)
+    level_checked(t, market_slot, side, price, better)
     if better and t.row(Table.LEVELS, better).price == price:
         return better
     market = t.row(Table.MARKETS, market_slot)
@@ -117,6 +118,19 @@ def level_at(t: Tables, market_slot: int, side: int, price: int) -> int:
         row.better = slot
         t.put(Table.LEVELS, worse, row)
     return slot
+
+
+def level_checked(t: Tables, market_slot: int, side: int, price: int, better: int) -> None:
+    """Hold what a search said against the links: `better` is as good, what follows it is worse."""
+    follows = best_level(t.row(Table.MARKETS, market_slot), side)
+    if better:
+        level = t.row(Table.LEVELS, better)
+        assert (level.market, level.side) == (market_slot, side)
+        assert level.price == price or rules.crosses(1 - side, price, level.price)
+        follows = level.worse
+    if follows:
+        behind = t.row(Table.LEVELS, follows).price
+        assert behind != price and rules.crosses(side, price, behind), "seek told an untruth"
 
 
 def best_set(t: Tables, market_slot: int, side: int, level: int) -> None:

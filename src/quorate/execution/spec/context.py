@@ -4,12 +4,27 @@ import struct
 from dataclasses import dataclass, field
 
 from quorate.execution.spec.tables import Tables
-from quorate.types.codes import EventKind
+from quorate.types.codes import End, EventKind
 from quorate.types.records import EVENT, LEDGER_EVENT, NO_BUNDLE
 
 _EVENT = struct.Struct("<BBHIHBxIII11q")
 _LEDGER_EVENT = struct.Struct("<BBHIHBxIII20sI2q48x")
 assert _EVENT.size == EVENT.itemsize and _LEDGER_EVENT.size == LEDGER_EVENT.itemsize
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What the receipt of a command says besides its code. Sizes in lots; `order_id` of the order
+    or of the account that it opened.
+    """
+
+    side: int = 0
+    end: End = End.NONE
+    market: int = 0
+    order_id: int = 0
+    price: int = 0
+    filled: int = 0
+    remaining: int = 0
 
 
 @dataclass(slots=True)

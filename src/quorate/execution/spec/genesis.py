@@ -42,6 +42,9 @@ def genesis_state(genesis: Genesis) -> Tables:
         t.put(table, 0, sentinel)
         t.index(table, 0)
     for address in (genesis.bridge, genesis.governance, genesis.oracle):
+        if not any(address):
+            # It is the key of the sentinel of every table that is ordered by address.
+            raise GenesisRefused("bridge, governance and oracle must not be the zero address")
         if not account_at(t, address, 0):
             open_account(t, address, 0)
     for slot, asset in enumerate(genesis.assets):

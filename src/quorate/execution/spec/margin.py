@@ -60,12 +60,6 @@ def assess(
     return equity, margin, value
 
 
-def margin_holds(t: Tables, account: Account) -> bool:
-    """Whether equity covers initial margin: an account for which this fails may only reduce."""
-    equity, margin, _ = assess(t, account)
-    return equity >= margin
-
-
 def volume_buckets(account: Account, time_ms: int) -> tuple[int, int]:
     """The account's volume in the window of `time_ms` and in the one before it."""
     window = time_ms // VOLUME_WINDOW_MS

@@ -3,9 +3,14 @@
 Work is bounded: each resting order that the loop looks at counts as examined, whether it trades,
 is cancelled (dead, without margin, self-trade) or stops the taker.
 
-A maker's margin is judged once per command, on the state before the taker's first fill with it.
-An account that does not cover its initial margin may only reduce its position: its orders then
-count as reduce-only. Fills move lots from order to position, which never raises initial margin.
+A maker is looked at once per command, before the taker's first fill with it. A fill that would add
+to its position must leave its equity, less what this command's fills have cost it against the mark
+and in fees, at its initial margin or above; otherwise its order counts as reduce-only, and a
+reducing fill must leave that equity at zero or above. Fills move lots from order to position, which
+never raises initial margin.
+
+A taker's fee is rounded once for the whole order: each fill pays the difference of the fee on all
+lots so far. A spot bid never pays more than it holds.
 """
 
 from dataclasses import dataclass, field
@@ -18,6 +23,7 @@ from quorate.execution.spec.accounts import (
 )
 from quorate.execution.spec.book import (
     best_level,
+    hold_e6,
     order_cancel,
     order_dead,
     order_remove,
@@ -27,11 +33,34 @@ from quorate.execution.spec.book import (
     reserve,
 )
 from quorate.execution.spec.context import Context
-from quorate.execution.spec.margin import fee_rates, margin_holds, volume_add
+from quorate.execution.spec.margin import assess, fee_rates, volume_add
 from quorate.execution.spec.rows import Account, Market, Order, Position
-from quorate.types.codes import End, EventKind, Flag, MarketKind, Reject, Side, Stp, Tif
+from quorate.types.codes import (
+    End,
+    EventKind,
+    Flag,
+    MarketKind,
+    MarketStatus,
+    Reject,
+    Side,
+    Stp,
+    Tif,
+)
 from quorate.types.limits import VOLUME_MAX_E6
 from quorate.types.records import Table
+
+
+@dataclass(slots=True)
+class Maker:
+    """A maker's account as the command found it, and what the command has done to it since.
+
+    `tentative`: signed lots that a dry run has taken from its orders.
+    """
+
+    equity_e6: int
+    margin_e6: int
+    spent_e6: int = 0
+    tentative: int = 0
 
 
 @dataclass(slots=True)
@@ -52,7 +81,10 @@ class Taker:
     remaining: int = 0
     filled: int = 0
     end: End = End.NONE
-    margins: dict[int, bool] = field(default_factory=dict)
+    fee_ppm: int = 0
+    value_e6: int = 0
+    fee_e6: int = 0
+    makers: dict[int, Maker] = field(default_factory=dict)
 
 
 def owns(c: Context, taker: Taker, maker_account: int) -> bool:
@@ -65,27 +97,51 @@ def owns(c: Context, taker: Taker, maker_account: int) -> bool:
     return bool(taker_row.address == c.t.row(Table.ACCOUNTS, maker_account).address)
 
 
-def offered(
-    c: Context, taker: Taker, market: Market, order: Order, tentative: int
-) -> tuple[int, End]:
-    """Lots that a resting order may trade now, or 0 and why it must go.
+def maker_of(c: Context, taker: Taker, account: int) -> Maker:
+    """The maker as this command's first look found it."""
+    if account not in taker.makers:
+        equity, margin, _ = assess(c.t, c.t.row(Table.ACCOUNTS, account))
+        taker.makers[account] = Maker(equity, margin)
+    return taker.makers[account]
 
-    `tentative` is what a dry run has already taken from this maker's position, signed.
-    """
-    account = c.t.row(Table.ACCOUNTS, order.account)
-    unrisky = market.kind == MarketKind.SPOT and order.side == Side.SELL
-    if order.account not in taker.margins:
-        taker.margins[order.account] = unrisky or margin_holds(c.t, account)
-    holds = taker.margins[order.account]
-    if holds and not order.flags & Flag.REDUCE_ONLY:
-        return order.remaining, End.NONE
-    why = End.REDUCE_ONLY if holds else End.MARGIN
+
+def fill_cost(market: Market, order: Order, lots: int) -> int:
+    """What a fill takes off a maker's equity at most: its loss against the mark, and a fee."""
+    worse_by = order.price - market.mark_ticks
+    if order.side == Side.SELL:
+        worse_by = -worse_by
+    loss = rules.notional(max(worse_by, 0), lots, market.quantum_e6)
+    value = rules.notional(order.price, lots, market.quantum_e6)
+    return loss + rules.ppm_ceil(value, order.hold_ppm)
+
+
+def offered(
+    c: Context, taker: Taker, market: Market, order: Order, left: int
+) -> tuple[int, End]:
+    """Lots of the `left` that a resting order may trade now, or 0 and why it must go."""
+    wanted = min(order.remaining, left)
+    if market.kind == MarketKind.SPOT and order.side == Side.SELL:
+        return wanted, End.NONE
+    maker = maker_of(c, taker, order.account)
     if market.kind == MarketKind.SPOT:
-        return 0, why
-    position = position_of(account, order.market)
-    size = (position.size if position else 0) + tentative
-    lots = min(order.remaining, rules.reducible(order.side, size))
-    return lots, (End.NONE if lots else why)
+        holds = maker.equity_e6 >= maker.margin_e6
+        return (wanted, End.NONE) if holds else (0, End.MARGIN)
+    equity = maker.equity_e6 - maker.spent_e6
+    reduce_only = order.flags & Flag.REDUCE_ONLY or market.status == MarketStatus.REDUCE_ONLY
+    if not reduce_only and equity - fill_cost(market, order, wanted) >= maker.margin_e6:
+        return wanted, End.NONE
+    position = position_of(c.t.row(Table.ACCOUNTS, order.account), order.market)
+    size = (position.size if position else 0) + maker.tentative
+    lots = min(wanted, rules.reducible(order.side, size))
+    if lots and equity - fill_cost(market, order, lots) >= 0:
+        return lots, End.NONE
+    return 0, End.REDUCE_ONLY if reduce_only and not lots else End.MARGIN
+
+
+def spend(taker: Taker, market: Market, order: Order, lots: int) -> None:
+    """Count what a fill costs the maker."""
+    if order.account in taker.makers and market.kind == MarketKind.PERPETUAL:
+        taker.makers[order.account].spent_e6 += fill_cost(market, order, lots)
 
 
 def fillable(c: Context, taker: Taker) -> Reject:
@@ -93,7 +149,6 @@ def fillable(c: Context, taker: Taker) -> Reject:
     parameters = c.t.row(Table.PARAMETERS, 0)
     market = c.t.row(Table.MARKETS, taker.market)
     left, fills, examined = taker.size, 0, 0
-    tentative: dict[int, int] = {}
     level_slot = best_level(market, 1 - taker.side)
     while level_slot:
         level = c.t.row(Table.LEVELS, level_slot)
@@ -113,15 +168,16 @@ def fillable(c: Context, taker: Taker) -> Reject:
                     if stp_mode(taker) != Stp.CANCEL_MAKER:
                         return Reject.FILL_OR_KILL_NOT_FILLABLE
                 else:
-                    seen = tentative.get(order.account, 0)
-                    lots, _ = offered(c, taker, market, order, seen)
+                    lots, _ = offered(c, taker, market, order, left)
                     if lots:
                         fills += 1
-                        if lots >= left:
-                            return Reject.OK
                         left -= lots
-                        sign = 1 if order.side == Side.BUY else -1
-                        tentative[order.account] = seen + sign * lots
+                        if not left:
+                            return Reject.OK
+                        spend(taker, market, order, lots)
+                        if order.account in taker.makers:
+                            sign = 1 if order.side == Side.BUY else -1
+                            taker.makers[order.account].tentative += sign * lots
                         if lots < order.remaining:
                             continue  # `match` looks at it again, finds nothing and cancels it
             slot = order.newer
@@ -140,6 +196,7 @@ def take(c: Context, taker: Taker) -> None:
     taker.order_id = ledger.order_id_next
     ledger.order_id_next += 1
     c.t.put(Table.LEDGER, 0, ledger)
+    taker.makers.clear()  # what a dry run has taken has not happened
     match(c, taker)
     if not taker.remaining:
         if taker.end == End.NONE:
@@ -202,11 +259,12 @@ def match(c: Context, taker: Taker) -> None:
             if self_trade(c, taker, slot, maker):
                 return
             continue
-        lots, why = offered(c, taker, market, maker, 0)
+        lots, why = offered(c, taker, market, maker, taker.remaining)
         if not lots:
             order_cancel(c, slot, why)
             continue
-        fill(c, taker, slot, min(lots, taker.remaining))
+        spend(taker, market, maker, lots)
+        fill(c, taker, slot, lots)
         fills += 1
 
 
@@ -258,10 +316,15 @@ def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
     taker_row = t.row(Table.ACCOUNTS, c.account)
     maker_row = t.row(Table.ACCOUNTS, maker.account)
     value = rules.notional(maker.price, lots, market.quantum_e6)
-    _, taker_ppm = fee_rates(t, taker_row, market.fee_schedule, c.time_ms)
     maker_ppm, _ = fee_rates(t, maker_row, market.fee_schedule, c.time_ms)
-    taker_fee = rules.ppm_ceil(value, taker_ppm)
     maker_fee = rules.ppm_ceil(value, maker_ppm)
+    if market.kind == MarketKind.SPOT and maker.side == Side.BUY:
+        left = maker.remaining - lots
+        freed = hold_e6(market, maker, maker.remaining) - hold_e6(market, maker, left)
+        maker_fee = min(maker_fee, freed - value)
+    taker.value_e6 += value
+    taker_fee = rules.ppm_ceil(taker.value_e6, taker.fee_ppm) - taker.fee_e6
+    taker.fee_e6 += taker_fee
 
     reserve(maker_row, market, maker, maker.remaining, maker.remaining - lots)
     key = position_key(taker.market, market)
@@ -325,7 +388,8 @@ def book_fill(
         position.size += sign * lots * market.lot_units
         return position.size, 0
     realized = entry_move(position, sign, lots, price * market.quantum_e6)
-    position.realized_e6 += realized
+    total = position.realized_e6 + realized
+    position.realized_e6 = max(-VOLUME_MAX_E6, min(total, VOLUME_MAX_E6))
     return position.size, realized
 
 

@@ -1,7 +1,5 @@
 """Trading commands: place, modify, cancel. Everything is judged first and applied afterwards."""
 
-from dataclasses import dataclass
-
 from quorate.execution import rules
 from quorate.execution.spec.accounts import (
     deadman_fired,
@@ -16,7 +14,7 @@ from quorate.execution.spec.book import (
     order_shrink,
     position_key,
 )
-from quorate.execution.spec.context import Context
+from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.margin import assess, fee_rates
 from quorate.execution.spec.match import Taker, fillable, owns, take
 from quorate.execution.spec.rows import Account, Market, Order
@@ -33,19 +31,6 @@ from quorate.types.codes import (
 )
 from quorate.types.limits import CASH_TRADING_MAX_E6, LEVELS_MAX, ORDERS_MAX, TIERS_PER_SCHEDULE
 from quorate.types.records import Table
-
-
-@dataclass(slots=True)
-class Receipt:
-    """What the receipt of a command says besides its code. Sizes in lots."""
-
-    side: int = 0
-    end: End = End.NONE
-    market: int = 0
-    order_id: int = 0
-    price: int = 0
-    filled: int = 0
-    remaining: int = 0
 
 
 # --- place ---------------------------------------------------------------------------------------
@@ -151,7 +136,7 @@ def prepare(c: Context, market: Market, taker: Taker, replaced: int) -> Reject:
     if taker.flags & Flag.REDUCE_ONLY:
         position = position_of(account, key)
         lots = rules.reducible(taker.side, position.size if position else 0)
-        if not lots:
+        if not lots or (taker.tif == Tif.FOK and lots < taker.size):
             return Reject.REDUCE_ONLY_WOULD_INCREASE
         taker.size = min(taker.size, lots)
     code = position_code(c.t, account, key)
@@ -159,6 +144,7 @@ def prepare(c: Context, market: Market, taker: Taker, replaced: int) -> Reject:
         return code
     schedule = market.fee_schedule
     taker.hold_ppm = c.t.row(Table.FEE_TIERS, schedule * TIERS_PER_SCHEDULE).taker_ppm
+    _, taker.fee_ppm = fee_rates(c.t, account, schedule, c.time_ms)
     if market.kind == MarketKind.SPOT:
         code = spot_code(c, account, market, taker, replaced)
     else:
@@ -223,8 +209,10 @@ def spot_code(
         return Reject.OK
     if abs(account.cash_e6) > CASH_TRADING_MAX_E6:
         return Reject.ACCOUNT_CASH_BEYOND_BOUND
-    _, taker_ppm = fee_rates(c.t, account, market.fee_schedule, c.time_ms)
-    cost = value + rules.ppm_ceil(value, max(taker.hold_ppm, taker_ppm))
+    code = session_spot_code(c, account, market, taker, value)
+    if code:
+        return code
+    cost = value + rules.ppm_ceil(value, taker.hold_ppm)
     freed = hold_e6(market, old, old.remaining) if replaced else 0
     equity, margin, _ = assess(c.t, account)
     if equity + freed - cost < margin:
@@ -238,13 +226,11 @@ def perpetual_code(
     """Initial margin with the order at its riskiest, loss against the mark and fee included.
 
     A fill moves lots from the order into the position, which never raises the riskiest side; so
-    what holds here for the whole order at its limit holds after each of its fills.
+    what holds here for the whole order at its limit holds after each fill that it takes.
     """
     old = c.t.row(Table.ORDERS, replaced) if replaced else Order()
     if not market.mark_ticks:
         return Reject.MARK_PRICE_MISSING_WAIT
-    if abs(account.cash_e6) > CASH_TRADING_MAX_E6:
-        return Reject.ACCOUNT_CASH_BEYOND_BOUND
     position = position_of(account, taker.market)
     size = position.size if position else 0
     bids = position.bids if position else 0
@@ -260,6 +246,8 @@ def perpetual_code(
         side_lots = size - asks
         side_before = abs(side_lots + taker.size - old.remaining)
         reducing = asks <= rules.reducible(taker.side, size)
+    if abs(account.cash_e6) > CASH_TRADING_MAX_E6 and not reducing:
+        return Reject.ACCOUNT_CASH_BEYOND_BOUND
     if abs(side_lots) > market.position_max_lots and abs(side_lots) > side_before:
         return Reject.POSITION_WOULD_PASS_LIMIT
     worst = rules.worst_lots(size, bids, asks)
@@ -268,9 +256,8 @@ def perpetual_code(
     if taker.side == Side.SELL:
         worse_by = -worse_by
     loss = rules.notional(max(worse_by, 0), taker.size, market.quantum_e6)
-    _, taker_ppm = fee_rates(c.t, account, market.fee_schedule, c.time_ms)
     equity, margin, total = assess(c.t, account, taker.market, worst)
-    equity -= loss + rules.ppm_ceil(value, taker_ppm)
+    equity -= loss + rules.ppm_ceil(value, taker.hold_ppm)
     code = session_order_code(c, value)
     if not code and worst > worst_before:
         worst_value = rules.notional(market.mark_ticks, worst, market.quantum_e6)
@@ -289,6 +276,25 @@ def session_order_code(c: Context, value_e6: int) -> Reject:
     most = c.t.row(Table.SESSIONS, c.session).order_notional_max_e6
     if most and value_e6 > most:
         return Reject.SESSION_ORDER_SIZE_LIMIT
+    return Reject.OK
+
+
+def session_spot_code(
+    c: Context, account: Account, market: Market, taker: Taker, value_e6: int
+) -> Reject:
+    """A session key's position limit in spot: base held, at the order's price, and all open bids.
+
+    Leverage is of perpetuals alone; what is bought here is paid in full.
+    """
+    most = c.t.row(Table.SESSIONS, c.session).position_notional_max_e6 if c.session else 0
+    if not most:
+        return Reject.OK
+    position = position_of(account, position_key(taker.market, market))
+    lots = position.size // market.lot_units if position else 0
+    room = most - value_e6 - account.held_e6
+    # By division: a balance may be worth more than fits.
+    if room < 0 or lots > room // (taker.price * market.quantum_e6):
+        return Reject.SESSION_POSITION_LIMIT
     return Reject.OK
 
 
@@ -327,8 +333,7 @@ def modify(
         cloid_hi=order.cloid_hi,
         cloid_lo=order.cloid_lo,
     )
-    code = market_code(c.t, order.market, flags)
-    code = code or size_code(market, size) or price_code(market, taker)
+    code = size_code(market, size)
     if code:
         return code
     filled = order.size - order.remaining
@@ -336,6 +341,7 @@ def modify(
         return Reject.ORDER_ALREADY_FILLED_TO_THAT_SIZE
     open_lots = size - filled
     if price == order.price and open_lots <= order.remaining:
+        # Like a cancel of a part: possible in every market status.
         order_shrink(c.t, slot, order.remaining - open_lots)
         order = c.t.row(Table.ORDERS, slot)
         order.size = size
@@ -343,6 +349,9 @@ def modify(
         receipt.side, receipt.market, receipt.order_id = order.side, order.market, order.order_id
         receipt.price, receipt.remaining = price, open_lots
         return Reject.OK
+    code = market_code(c.t, order.market, flags) or price_code(market, taker)
+    if code:
+        return code
     taker.size = open_lots
     code = level_code(c.t) or prepare(c, market, taker, slot)
     if code:

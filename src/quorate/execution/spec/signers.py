@@ -13,7 +13,7 @@ from quorate.execution import rules
 from quorate.execution.spec.accounts import account_at, open_account
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.rows import Nonces
-from quorate.execution.spec.tables import Tables, insert
+from quorate.execution.spec.tables import Tables, insert, sought
 from quorate.types.codes import Reject
 from quorate.types.limits import ACCOUNTS_MAX, NONCE_ROWS_MAX, NONCES_MAX, NONCES_PER_SIGNER
 from quorate.types.records import Table
@@ -70,13 +70,13 @@ def may_act(c: Context, master: int) -> Reject:
 
 def session_at(t: Tables, agent: bytes) -> int:
     """Slot of the live session of that key, or 0."""
-    slot = t.seek(Table.SESSIONS, (agent,))
+    slot = sought(t, Table.SESSIONS, (agent,))
     return slot if slot and t.row(Table.SESSIONS, slot).agent == agent else 0
 
 
 def nonce_fresh(t: Tables, signer: bytes, nonce: int) -> Reject:
     """Whether the signer has not used the nonce and may still use it."""
-    slot = t.seek(Table.NONCES, (signer,))
+    slot = sought(t, Table.NONCES, (signer,))
     row = t.row(Table.NONCES, slot)
     ledger = t.row(Table.LEDGER, 0)
     full = ledger.nonces_live >= NONCES_MAX
@@ -96,7 +96,7 @@ def nonce_fresh(t: Tables, signer: bytes, nonce: int) -> Reject:
 
 def nonce_use(t: Tables, signer: bytes, nonce: int) -> None:
     """Add a fresh nonce; beyond 100 the lowest goes and becomes the floor."""
-    before = t.seek(Table.NONCES, (signer,))
+    before = sought(t, Table.NONCES, (signer,))
     row = t.row(Table.NONCES, before)
     if before and row.signer == signer:
         if len(row.nonces) == NONCES_PER_SIGNER:

@@ -155,6 +155,22 @@ def key_of(table: Table, row: Any) -> Key:
     return (row.market, row.side, -row.price if row.side == 0 else row.price)
 
 
+def sought(t: Tables, table: Table, key: Key) -> int:
+    """`seek`, whose answer may come from an untrusted hint, held against the committed links."""
+    slot = t.seek(table, key)
+    row = t.row(table, slot)
+    if table is Table.ACCOUNTS:
+        following: Key = (row.next_address, row.next_sub)
+        last = not any(row.next_address)
+    elif table is Table.SESSIONS:
+        following, last = (row.next_agent,), not any(row.next_agent)
+    else:
+        assert table is Table.NONCES
+        following, last = (row.next_signer,), not any(row.next_signer)
+    assert key_of(table, row) <= key and (last or key < following), "seek told an untruth"
+    return slot
+
+
 # --- slots: last in, first out, kept in the free rows -------------------------------------------
 _FREE_LINK = {
     Table.ORDERS: ("orders_high", "orders_free", "newer"),
