@@ -29,10 +29,10 @@ FUNDS = Faucet(10**12)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Make a home with small segments and many snapshots."""
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a home with small segments and many snapshots, whose path is short for its socket."""
     text = config_text(segment_mib=1, every_blocks=20)
-    return init_home(tmp_path / "home", config_text=text).path
+    return init_home(tmp_path_factory.mktemp("node") / "home", config_text=text).path
 
 
 def orders(client: Client, key: bytes, nonce: int, count: int) -> Item:
@@ -76,7 +76,7 @@ def test_a_failing_disk_stops_the_node_before_it_acknowledges(
 
 @pytest.mark.parametrize(
     ("bug", "reason", "height_after"),
-    [("money", "money appeared", 3), ("crash", "ended with an error", 2)],
+    [("money", "money appeared", 3), ("crash", "ended with an error", 3)],
 )
 def test_our_own_bug_halts_for_good_until_a_person_says_why(
     bug: str, reason: str, height_after: int, home: Path
@@ -92,13 +92,13 @@ def test_our_own_bug_halts_for_good_until_a_person_says_why(
     assert ("a bug of ours" in errors) == (bug == "crash")
     refused = quorate("run", home)
     _, errors = refused.communicate(timeout=PATIENCE_S)
-    assert refused.returncode == 2 and "is halted at height" in errors
+    assert refused.returncode == 1 and "is halted at height 3" in errors
     assert errors.count("\n") == 1 and "resume" in errors
     resumed = quorate("resume", home, "--reason", "the bug is fixed")
     resumed.communicate(timeout=PATIENCE_S)
     assert resumed.returncode == 0
     with running(home) as again, connected(home, again) as client:
-        # A block that failed the audit is in the log; a sound program executes it.
+        # The block at which it failed is in the log; a sound program executes it.
         assert client.ask("status")["height"] == height_after
         assert client.ask("checkpoint")["height"] == height_after
 
@@ -174,17 +174,46 @@ async def several_clients(home: Path) -> None:
         await clients[0].ask("status")
 
 
-def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
+def test_an_address_that_cannot_be_had_is_said_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        listen = f"tcp:127.0.0.1:{taken.getsockname()[1]}"
-        text = config_text(segment_mib=1, machine="spec", listen=listen)
-        home = init_home(tmp_path / "home", config_text=text).path
-        node = quorate("run", home)
-        _, errors = node.communicate(timeout=PATIENCE_S)
-    assert node.returncode == 1 and errors.count("\n") == 1
-    assert errors.startswith(f"quorate: Cannot listen at {listen}: "), errors
+        port = taken.getsockname()[1]
+        home = init_home(tmp_path / "home").path
+        for host, fault in (
+            ("192.0.2.1", "Cannot assign requested address"),
+            ("127.0.0.1", "Address already in use"),
+        ):
+            listen = f"tcp:{host}:{port}"
+            text = config_text(segment_mib=1, machine="spec", listen=listen)
+            (home / "config.toml").write_text(text)
+            node = quorate("run", home)
+            _, errors = node.communicate(timeout=PATIENCE_S)
+            said = f"quorate: Cannot listen at {listen}: {fault}.\n"
+            assert (node.returncode, errors) == (2, said)
     with running(home) as again, connected(home, again) as client:
         assert client.ask("status")["height"] == 0
+
+
+def test_what_a_node_prints(home: Path) -> None:
+    for option in ([], ["--json"]):
+        node = quorate("run", home, *option)
+        connected(home, node).close()
+        node.terminate()
+        output, errors = node.communicate(timeout=PATIENCE_S)
+        assert (node.returncode, errors) == (0, "")
+        if option:
+            assert output.count("\n") == 1 and json.loads(output)["height"] == 0
+        else:
+            assert output.splitlines()[-1].startswith("Stopped at height 0, root ")
+
+
+def test_a_node_whose_output_nobody_reads_ends(home: Path) -> None:
+    node = quorate("run", home)
+    assert node.stdout is not None and node.stderr is not None
+    node.stdout.close()
+    assert node.wait(timeout=PATIENCE_S) == 141 and node.stderr.read() == ""
+    node.stderr.close()
+    with running(home):
+        pass
 
 
 def test_a_stopped_node_has_answered_what_it_accepted(home: Path) -> None:

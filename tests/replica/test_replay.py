@@ -122,6 +122,19 @@ def test_another_root_than_the_logged_one_is_refused(
         replay_of("spec", altered(records, len(records) - 1, payload=wrong))
 
 
+def test_the_last_logged_root_is_compared_though_a_block_without_one_follows(
+    day: tuple[Replica, list[Effect]],
+) -> None:
+    """The block that a crash left unsigned was executed before its parent's root was looked at."""
+    records = logged(day[1])[:-1]
+    last = checkpoint_read(records[-2].payload, IDENTITY)
+    wrong = checkpoint_payload(replace(last, state_root=bytes(32)))
+    replay = Replay(executor_of("spec"), IDENTITY)
+    replay.settle_from = BLOCKS
+    with pytest.raises(ReplayRefused, match=f"Height {BLOCKS - 1} was signed with root 0000"):
+        replay.feed(altered(records, len(records) - 2, payload=wrong))
+
+
 def test_a_missing_block_is_refused(day: tuple[Replica, list[Effect]]) -> None:
     records = logged(day[1])
     with pytest.raises(ReplayRefused, match="block 3 follows block 1"):

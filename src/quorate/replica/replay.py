@@ -23,7 +23,9 @@ ROOTS_EVERY: Final = 1024
 class Replay:
     """An executor that takes records in order.
 
-    checkpoint: the last one logged. unsigned: whether the last block has none yet.
+    checkpoint: the last one logged. unsigned: whether the last block has none yet. settle_from:
+    height from which each block's parent is compared first; the last block of a log may have no
+    checkpoint of its own, and the last logged root is then its parent's.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Replay:
         self.checkpoint: Checkpoint | None = None
         self.trades = Trades()
         self.pending = False
+        self.settle_from = 0
         self.bundles = self.commands = 0
 
     @property
@@ -81,6 +84,8 @@ class Replay:
             raise RecordRefused(
                 f"block {found.height} is of version {found.protocol_version} of the rules"
             )
+        if self.pending and 0 < self.settle_from <= found.height:
+            self.settle()
         events = executor.apply(*found)
         self.pending = True
         self.bundles += len(found.rows)

@@ -74,8 +74,21 @@ class Settings:
     snapshot_every: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A block that is being executed, and the effects of this step up to its record."""
+
+    height: int
+    digest: bytes
+    effects: tuple[Effect, ...]
+
+
 class Replica:
-    """One chain of one validator. `checkpoint`: of the last block, None before the first."""
+    """One chain of one validator. `checkpoint`: of the last block, None before the first.
+
+    attempt: the block under execution. When `step` ends by an error of ours, whoever drives the
+    replica logs it from here, so that the block at which we failed is there to be executed again.
+    """
 
     def __init__(
         self,
@@ -91,6 +104,7 @@ class Replica:
         self.pool = Pool()
         self.synced = executor.height
         self.stopped = False
+        self.attempt: Attempt | None = None
         self.handlers: dict[type[Any], Callable[[int, Any], list[Effect]]] = {
             Tick: self.tick,
             Judged: self.judged,
@@ -145,7 +159,7 @@ class Replica:
         """Put all that waits into blocks, disk or no disk: their replies wait for it anyway."""
         effects: list[Effect] = []
         while self.pool and not self.stopped:
-            effects += self.block(now_ms, self.pool.take())
+            effects += self.block(now_ms, self.pool.take(), effects)
         return effects
 
     # --- blocks ----------------------------------------------------------------------------------
@@ -153,11 +167,13 @@ class Replica:
         """Make blocks of what waits, as long as the disk keeps up."""
         effects: list[Effect] = []
         while self.pool and self.executor.height - self.synced < UNSYNCED_MAX and not self.stopped:
-            effects += self.block(now_ms, self.pool.take())
+            effects += self.block(now_ms, self.pool.take(), effects)
         return effects
 
-    def block(self, now_ms: int, batches: Sequence[Batch]) -> list[Effect]:
-        """Make, log, execute and sign the next block."""
+    def block(
+        self, now_ms: int, batches: Sequence[Batch], before: Sequence[Effect] = ()
+    ) -> list[Effect]:
+        """Make, log, execute and sign the next block. before: what this step has to do already."""
         executor, settings = self.executor, self.settings
         height, time_ms = executor.height + 1, max(now_ms, executor.time_ms)
         version = executor.version_at(height)
@@ -171,6 +187,7 @@ class Replica:
         block = block_bytes(height, time_ms, version, len(rows), items)
         digest = hashlib.sha256(block).digest()
         effects: list[Effect] = [Append(Kind.BLOCK, height, block_payload(block, rows))]
+        self.attempt = Attempt(height, digest, (*before, *effects))
         try:
             executed = executor.execute(height, time_ms, version, digest, rows, commands)
         except AuditFailed as failed:
@@ -180,6 +197,7 @@ class Replica:
             settings.key, settings.signer, settings.identity, height, digest, executed.state_root
         )
         self.trades.fold(height, time_ms, executor.events)
+        self.attempt = None
         effects.append(Append(Kind.CHECKPOINT, height, checkpoint_payload(self.checkpoint)))
         effects.append(Sync(height))
         effects += self.replies(batches, executed, time_ms)

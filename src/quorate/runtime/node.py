@@ -15,9 +15,11 @@ stops without acknowledging. A failing disk stops it too, without the marker: th
 
 import asyncio
 import concurrent.futures
+import errno
 import os
 import queue
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -45,21 +47,20 @@ from quorate.replica.messages import (
     Tick,
 )
 from quorate.replica.replica import Replica
-from quorate.runtime.disk import write_whole
-from quorate.runtime.endpoint import ENDPOINT_NAME, Endpoint, endpoint_read
-from quorate.runtime.errors import NodeHalted, NodeStopped
+from quorate.runtime.disk import io_failing, write_whole
+from quorate.runtime.endpoint import ENDPOINT_NAME, SOCKET_NAME, Endpoint, listen_endpoint
+from quorate.runtime.errors import CannotListen, NodeHalted, NodeStopped
 from quorate.runtime.files import LogFiles
 from quorate.runtime.halt import Halt as HaltMarker
 from quorate.runtime.halt import write_halt
 from quorate.runtime.home import MIB, Home
-from quorate.runtime.server import UNIX_PATH_MAX, Response, Server
+from quorate.runtime.server import Response, Server
 from quorate.runtime.snapshotter import COMMAND, made_read, prune_plan
 from quorate.storage.recovery import Plan
 from quorate.storage.writer import Entry, payload_bytes_max
 
 TICK_S: Final = 0.05
 POLL_S: Final = 0.005
-SOCKET_NAME: Final = "node.sock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,14 @@ class Last:
 def now_ms() -> int:
     """Read the clock."""
     return time.time_ns() // 1_000_000
+
+
+def listening_fault(error: OSError) -> str:
+    """Say why a socket cannot listen, without the words that asyncio wraps around it."""
+    if isinstance(error, socket.gaierror):
+        return str(error.strerror)
+    # Where no address of a name is one of this machine, asyncio gives no number.
+    return os.strerror(error.errno or errno.EADDRNOTAVAIL)
 
 
 def intake_limits(home: Home) -> Limits:
@@ -104,18 +113,19 @@ class Node:
 
     # --- the event loop --------------------------------------------------------------------------
     async def serve(self, announce: Callable[[str], None]) -> None:
-        """Serve until SIGTERM or SIGINT. Raises NodeHalted, NodeStopped or StorageFailed."""
+        """Serve until SIGTERM or SIGINT. Raises as `listen`, NodeHalted, NodeStopped."""
         self.loop = asyncio.get_running_loop()
         self.stop_wanted = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.stop_wanted.set)
-        # Before the threads start: a port that is taken must not leave them waiting for work.
+        # Before the threads start: a port that is taken, or nobody who reads what is announced,
+        # must not leave them waiting for work.
         endpoint = await self.listen()
-        log = self.loop.run_in_executor(self.threads, self.run_log)
-        execution = self.loop.run_in_executor(self.threads, self.run_execution)
         stopping = asyncio.ensure_future(self.stop_wanted.wait())
         try:
             announce(str(endpoint))
+            log = self.loop.run_in_executor(self.threads, self.run_log)
+            execution = self.loop.run_in_executor(self.threads, self.run_execution)
             ends: list[asyncio.Future[Any]] = [log, execution, stopping]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             await self.drain(log, execution)
@@ -130,22 +140,19 @@ class Node:
                 executor.shutdown(wait=False)
 
     async def listen(self) -> Endpoint:
-        """Listen where the configuration says, and leave word of it in the home."""
-        path = self.home.path / SOCKET_NAME
-        path.unlink(missing_ok=True)
-        if self.home.config.listen != "unix":
-            endpoint = endpoint_read(self.home.config.listen)
-            assert endpoint is not None, "checked when the configuration was read"
-        elif len(os.fsencode(path.absolute())) <= UNIX_PATH_MAX:
-            endpoint = Endpoint(path=str(path.absolute()))
-        else:
-            # A Unix socket's path is limited to a hundred bytes or so.
-            endpoint = Endpoint(host="127.0.0.1", port=0)
+        """Listen where the configuration says, and leave word of it in the home.
+
+        Raises HomeRefused, CannotListen or StorageFailed.
+        """
+        home = self.home.path
+        endpoint = listen_endpoint(home, self.home.config.listen)
+        (home / SOCKET_NAME).unlink(missing_ok=True)
         try:
             made = await self.server.listen(endpoint)
         except OSError as error:
-            raise NodeStopped(f"Cannot listen at {endpoint}: {error.strerror}.") from error
-        write_whole(self.home.path / ENDPOINT_NAME, [f"{made}\n".encode()])
+            raise CannotListen(f"Cannot listen at {endpoint}: {listening_fault(error)}.") from error
+        with io_failing("write", home / ENDPOINT_NAME):
+            write_whole(home / ENDPOINT_NAME, [f"{made}\n".encode()])
         return made
 
     async def drain(
@@ -194,18 +201,21 @@ class Node:
         ended = False
         try:
             while not ended:
-                effects = self.stepped(self.next_events())
-                ended = self.replica.stopped
-                if effects is None:
-                    ended = True
-                elif effects:
-                    self.effects.put(effects)
+                last = self.stepped(self.next_events())
+                ended = last or self.replica.stopped
         finally:
             if not ended:
-                height = self.replica.executor.height
-                reason = "the execution thread ended with an error, which is in the output"
-                self.effects.put([Halt(height, self.replica.executor.digest, reason)])
+                self.effects.put(self.failed())
             self.effects.put(Last())
+
+    def failed(self) -> list[Effect]:
+        """What to do after an error of ours: log the block at which it came, and halt there."""
+        reason = "the execution thread ended with an error, which is in the output"
+        attempt, executor = self.replica.attempt, self.replica.executor
+        if attempt is None:
+            return [Halt(executor.height, executor.digest, reason)]
+        sync, halt = Sync(attempt.height), Halt(attempt.height, attempt.digest, reason)
+        return [*attempt.effects, sync, halt]
 
     def next_events(self) -> list[Event]:
         """Wait for events, at most a tick."""
@@ -217,15 +227,19 @@ class Node:
             found.append(self.events.get())
         return found
 
-    def stepped(self, events: list[Event]) -> list[Effect] | None:
-        """Step through events; None when the last block has been made."""
+    def stepped(self, events: list[Event]) -> bool:
+        """Step through events; say whether the last block has been made."""
         effects: list[Effect] = []
-        for event in events:
-            effects += self.replica.step(now_ms(), event)
-            if isinstance(event, Stopping):
+        try:
+            for event in events:
+                effects += self.replica.step(now_ms(), event)
+                if isinstance(event, Stopping):
+                    return True
+            return False
+        finally:
+            # Also when a later event fails: what the earlier ones made is durable first.
+            if effects:
                 self.effects.put(effects)
-                return None
-        return effects
 
     # --- the log thread ---------------------------------------------------------------------------
     def run_log(self) -> None:

@@ -5,7 +5,7 @@ without the lock: the snapshot process, proofs of older blocks, inspection.
 """
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,9 +14,10 @@ import numpy as np
 from quorate.execution.image import Image
 from quorate.execution.machine import genesis_image
 from quorate.replica.executor import Executor, kernel_machine, spec_machine
+from quorate.replica.records import RESUMED
 from quorate.replica.replay import Replay
 from quorate.replica.state import snapshot_chunks, snapshot_image
-from quorate.runtime.disk import HomeRefused
+from quorate.runtime.disk import HomeRefused, HomeUnsound
 from quorate.runtime.files import (
     SNAPSHOT_FOLDER,
     LogFiles,
@@ -28,7 +29,7 @@ from quorate.runtime.files import (
 )
 from quorate.runtime.home import Home
 from quorate.storage.errors import SnapshotDamaged, StorageRefusal, UnknownFormat
-from quorate.storage.log import SECTOR_BYTES, SegmentScan, header_read
+from quorate.storage.log import SECTOR_BYTES, Record, SegmentScan, header_read
 from quorate.storage.recovery import Plan, Refusal, SegmentFound, SnapshotFound, decide
 
 SECRET_MAX: Final = (1 << 31) - 1
@@ -76,11 +77,20 @@ def snapshots_found(home: Home) -> list[SnapshotFound]:
 
 
 def decided(snapshots: list[SnapshotFound], segments: list[SegmentFound]) -> Plan:
-    """Decide what to load. Raises HomeRefused."""
+    """Decide what to load. Raises HomeUnsound."""
     plan = decide(snapshots, segments)
     if isinstance(plan, Refusal):
-        raise HomeRefused(plan.sentence)
+        raise HomeUnsound(plan.sentence)
     return plan
+
+
+def refuse_lost_log(home: Home) -> None:
+    """Refuse a home whose log is gone: `init` made one. Raises HomeUnsound."""
+    if not segment_numbers(home.path):
+        raise HomeUnsound(
+            f"The log of {home.path} is gone; restore the home from a peer or a backup, and do not "
+            "make a new log with its key."
+        )
 
 
 def loaded(home: Home, plan: Plan) -> Executor:
@@ -116,8 +126,16 @@ def recover(home: Home, files: LogFiles, progress: Progress | None = None) -> Re
     """
     plan = decided(snapshots_found(home), files.segments_found)
     replay = Replay(loaded(home, plan), home.identity)
+    replay.settle_from = files.height_last
     fed(replay, files.read_segments(plan.replay_segment), None, progress, files.height_last)
     return Recovered(replay, plan)
+
+
+def noted(scans: Iterable[SegmentScan], notes: list[Record]) -> Iterator[SegmentScan]:
+    """Pass scans on, and keep the notes in them of why a halted home was resumed."""
+    for scan in scans:
+        notes += [record for record in scan.records if record.kind == RESUMED]
+        yield scan
 
 
 def segments_listed(home: Home) -> list[SegmentFound]:
@@ -152,15 +170,16 @@ def restored(
     height: int | None = None,
     progress: Progress | None = None,
     snapshot_max: int | None = None,
+    notes: list[Record] | None = None,
 ) -> Replay:
     """Restore the state of a height, or of the last durable block, without the lock.
 
-    snapshot_max: start from no later snapshot, so that blocks above it execute again.
+    snapshot_max: start from no later snapshot, so that blocks above it execute again. notes:
+    takes those of the segments that are read.
     Raises HomeRefused, ReplayRefused, VersionMissing, AuditFailed, LogDamaged, StorageFailed.
     """
+    refuse_lost_log(home)
     segments = segments_listed(home)
-    if not segments:
-        raise HomeRefused(f"{home.path} holds no log; `init` makes one.")
     image = usable_image(home, height if snapshot_max is None else snapshot_max)
     executor = executor_of(home, image)
     if executor.height < segments[0].height_before:
@@ -171,7 +190,8 @@ def restored(
     first = [found.number for found in segments if found.height_before <= executor.height][-1]
     replay = Replay(executor, home.identity)
     goal = height if height is not None else segments[-1].height_last
-    fed(replay, follow_segments(home.path, home.identity, first), height, progress, goal)
+    scans = noted(follow_segments(home.path, home.identity, first), [] if notes is None else notes)
+    fed(replay, scans, height, progress, goal)
     if height is not None and replay.executor.height != height:
         raise HomeRefused(
             f"The log of {home.path} holds no durable block {height}; "
