@@ -1,14 +1,23 @@
 """Frames survive any cutting of the stream; what is no frame is refused."""
 
+import errno
 import random
+import socket
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from quorate.replica.messages import Level, Reply
 from quorate.runtime.client import Replies
-from quorate.runtime.endpoint import Endpoint, endpoint_read
+from quorate.runtime.disk import HomeRefused
+from quorate.runtime.endpoint import (
+    UNIX_PATH_BYTES_MAX,
+    Endpoint,
+    endpoint_read,
+    listen_endpoint,
+)
 from quorate.runtime.frames import (
     FrameKind,
     FrameReader,
@@ -19,6 +28,7 @@ from quorate.runtime.frames import (
     refused_read,
     reply_frame,
 )
+from quorate.runtime.node import listening_fault
 from quorate.types.codes import Reject
 from quorate.types.records import EVENT
 
@@ -87,6 +97,21 @@ def test_queued_is_told_apart_from_the_reply() -> None:
     assert replies.feed(frame(FrameKind.QUEUED, 3, b"")) == [] and 3 in replies.queued
     assert replies.feed(frame(FrameKind.REFUSED, 3, b"\x6e\0")) == [3]
     assert replies.arrived[3] == Reject.BLOCK_FULL_SEND_LATER and 3 not in replies.queued
+
+
+def test_a_socket_lies_in_the_home_or_nowhere() -> None:
+    home = Path("/", "h" * (UNIX_PATH_BYTES_MAX - len("//node.sock")))
+    assert listen_endpoint(home, "unix") == Endpoint(path=f"{home}/node.sock")
+    with pytest.raises(HomeRefused, match="a Unix socket's path has at most 100"):
+        listen_endpoint(Path(f"{home}h"), "unix")
+    assert listen_endpoint(Path(f"{home}h"), "tcp:host:1") == Endpoint(host="host", port=1)
+
+
+def test_what_asyncio_says_of_an_address_is_one_fault() -> None:
+    taken = OSError(errno.EADDRINUSE, "error while attempting to bind on address")
+    assert listening_fault(taken) == "Address already in use"
+    assert listening_fault(OSError("no number")) == "Cannot assign requested address"
+    assert listening_fault(socket.gaierror(-2, "Name unknown")) == "Name unknown"
 
 
 @pytest.mark.parametrize(

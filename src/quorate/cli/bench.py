@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from quorate.cli.console import USERS_MISTAKE, end, errors_named
+from quorate.cli.console import USERS_MISTAKE, end, errors_named, refuse_unwritable
 from quorate.cli.warm import warmed
 
 # Groups in the order in which they run; a NAME on the command line selects by prefix.
@@ -61,7 +61,8 @@ def measured(chosen: list[tuple[str, str, str]]) -> Iterator[Any]:
     """Run the chosen groups one after another."""
     import importlib
 
-    for _, module, function in chosen:
+    for name, module, function in chosen:
+        sys.stderr.write(f"measuring {name} ...\n")
         work: Callable[[], Iterator[Any]] = getattr(
             importlib.import_module(f"quorate.cli.benches.{module}"), function
         )
@@ -70,10 +71,12 @@ def measured(chosen: list[tuple[str, str, str]]) -> Iterator[Any]:
 
 def command(
     names: list[str] = typer.Argument(None, help="Which figures; all without a name."),
-    json_path: Path = typer.Option(None, "--json", help="Write the figures there as JSON."),
+    json_path: Path | None = typer.Option(None, "--json", help="Write the figures there as JSON."),
 ) -> None:
     """Measure this machine."""
     chosen = selected(names or [])
+    if json_path is not None:
+        refuse_unwritable("--json", json_path)
     with errors_named():
         warmed()
         print(machine(), flush=True)

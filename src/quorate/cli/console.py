@@ -1,11 +1,13 @@
 """What the commands share: how errors end a command, how progress shows, how JSON is printed."""
 
 import json
+import os
 import sys
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NoReturn
 
@@ -29,25 +31,38 @@ def print_json(tree: Any) -> None:
     print(json.dumps(tree, indent=1, sort_keys=False), flush=True)
 
 
+def refuse_unwritable(option: str, path: Path) -> None:
+    """Find out before the work, not after it, that its result cannot be written."""
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir():
+        end(USERS_MISTAKE, f"{option} {path} must be a file in a folder that exists.")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        end(USERS_MISTAKE, f"{option} {path} cannot be written: its mode forbids it.")
+
+
 @contextmanager
 def errors_named() -> Iterator[None]:
     """Turn the errors that commands meet into one line and the exit code that fits."""
     # Imported here, so that a command which needs none of it starts at once.
     from quorate.compiled import CacheUnwritable
     from quorate.replica.errors import AuditFailed, ReplayRefused, VersionMissing
-    from quorate.runtime.disk import StorageFailed
+    from quorate.runtime.disk import HomeUnsound, StorageFailed
     from quorate.runtime.errors import (
+        CannotListen,
         NodeGone,
         NodeHalted,
         NodeStopped,
         QuestionFailed,
         RequestRefused,
     )
-    from quorate.storage.errors import StorageRefusal
+    from quorate.storage.errors import LogDamaged, SnapshotDamaged, StorageRefusal
 
     try:
         yield
-    except (StorageRefusal, CacheUnwritable, VersionMissing, ReplayRefused) as error:
+    except (HomeUnsound, LogDamaged, SnapshotDamaged, ReplayRefused) as error:
+        # What lies below thinks of a network; a node that is alone has a backup, if anything.
+        end(FOUND_WRONG, str(error))
+    except (StorageRefusal, CacheUnwritable, VersionMissing, CannotListen) as error:
         end(USERS_MISTAKE, str(error))
     except (NodeGone, QuestionFailed, RequestRefused) as error:
         end(USERS_MISTAKE, str(error))

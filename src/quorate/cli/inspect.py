@@ -1,11 +1,14 @@
 """`quorate inspect`: show what a home holds. Takes no lock and changes nothing."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
 
 from quorate.cli.console import Bar, errors_named, print_json
+
+COLUMNS: Final = "  {:<14}{:>11}{:>11}{:>11}{:>16}{:>9}"
 
 
 def command(
@@ -33,34 +36,60 @@ def command(
 def lines(tree: dict[str, Any]) -> list[str]:
     """Write the survey for a reader."""
     chain, log = tree["chain"], tree["log"]
+    segments = counted(log["segments"], "segment")
     found = [
         f"{tree['home']}: {tree['name']}, chain {chain['chain_id']}",
         f"  genesis hash  {chain['genesis_hash']}",
-        f"  signer        {chain['signer'] or 'nothing is signed yet'}",
-        f"  height        {chain['height']}, block time {chain['time_ms']} ms, "
-        f"version {chain['protocol_version']} of the rules",
+        f"  signer        {signer(tree)}",
+        f"  height        {chain['height']}, version {chain['protocol_version']} of the rules",
+        f"  block time    {chain['time_ms']} ms, {utc(chain['time_ms'])}",
         f"  state root    {chain['state_root']}",
         f"  accounts      {chain['accounts']}, orders open {chain['orders_open']}, "
         f"fees {money(chain['fees_e6'])}",
-        f"  log           {log['segments']} segments of {log['segment_bytes'] >> 20} MiB, "
+        f"  log           {segments} of {log['segment_bytes'] >> 20} MiB, "
         f"after height {log['height_before']}",
     ]
     if tree["halt"] is not None:
         halt = tree["halt"]
-        found.insert(1, f"  HALTED at height {halt['height']}: {halt['reason']}")
+        height = "" if halt["height"] is None else f" at height {halt['height']}"
+        found.insert(1, f"  HALTED{height}: {halt['reason']}")
+    for note in tree["resumed"]:
+        height = f" at height {note['height']}" if note["digest"] else ""
+        found.append(f"  resumed       {note['resumed_for']}")
+        found.append(f"                from a halt{height}: {note['halted_for']}")
     for snapshot in tree["snapshots"]:
         state = "sound" if snapshot["sound"] else "DAMAGED"
         found.append(f"  snapshot      {snapshot['name']}, height {snapshot['height']}, {state}")
-    found.append("  market            bid        ask       last   open interest   trades")
+    found.append(COLUMNS.format("market", "bid", "ask", "last", "open interest", "trades"))
+    found.append(COLUMNS.format("", "ticks", "ticks", "ticks", "lots", ""))
     for row in tree["markets"]:
-        found.append(
-            f"  {row['market']:>3} {row['name']:<10}{row['bid']:>11}{row['ask']:>11}"
-            f"{row['last_ticks']:>11}{row['open_interest_lots']:>16}{row['trades_count']:>9}"
-        )
+        prices = (row["bid"], row["ask"], row["last_ticks"] or None)
+        found.append(COLUMNS.format(
+            f"{row['market']:>3} {row['name']}",
+            *("-" if price is None else price for price in prices),
+            row["open_interest_lots"], row["trades_count"],
+        ))  # fmt: skip
     for row in tree["assets"]:
         units = row["deposited"] - row["withdrawn"]
         found.append(f"  asset {row['asset']:>3} {row['name']:<10} supply {units} units")
     return found
+
+
+def signer(tree: dict[str, Any]) -> str:
+    """Write who signs."""
+    key = tree["chain"]["signer"] or "unknown, for the key cannot be read"
+    return str(key) if tree["checkpoint"] else f"{key}; nothing is signed yet"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def utc(time_ms: int) -> str:
+    """Write a time in words."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time_ms)
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def money(amount_e6: int) -> str:

@@ -4,6 +4,7 @@ Exit codes: 0 ok, 1 something was found wrong, 2 the user's mistake: one line, n
 """
 
 import importlib
+import os
 import sys
 from typing import Any, Final, NoReturn
 
@@ -12,6 +13,8 @@ from typer._click.exceptions import NoArgsIsHelpError, UsageError
 from typer.core import TyperCommand, TyperGroup
 
 import quorate
+
+READER_GONE: Final = 141  # as a shell shows a program that SIGPIPE ended
 
 # name: (module that has the function `command`, what it does)
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -85,24 +88,44 @@ def quorate_command(
     """A derivatives exchange whose clearing house is a replicated state machine."""
 
 
+def unread() -> int:
+    """Let what stdout still holds go nowhere; give the exit code."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return READER_GONE
+
+
+def called() -> int:
+    """Call the command that the arguments name; give the exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except NoArgsIsHelpError as error:
+        print(error.format_message())
+        return 2
+    except UsageError as error:
+        path = error.ctx.command_path if error.ctx else "quorate"
+        sentence = " ".join(error.format_message().split())
+        stop = "" if sentence.endswith((".", "?")) else "."
+        sys.stderr.write(f"quorate: {sentence}{stop} See {path} --help.\n")
+        return 2
+    except typer.Abort:
+        return 130
+    except SystemExit:
+        # The library exits by itself in one case: the pipe that we write into is broken.
+        return unread()
+    # A command that was ended early gives its exit code; one that ran to its end gives None.
+    return code if isinstance(code, int) else 0
+
+
 def main() -> NoReturn:
     """Run the command line."""
     if not sys.stdout.isatty() and sys.stdout.encoding.lower() != "utf-8":
         sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     try:
-        code = app(standalone_mode=False)
-    except NoArgsIsHelpError as error:
-        print(error.format_message())
-        sys.exit(2)
-    except UsageError as error:
-        path = error.ctx.command_path if error.ctx else "quorate"
-        sentence = " ".join(error.format_message().split())
-        sys.stderr.write(f"quorate: {sentence} See {path} --help.\n")
-        sys.exit(2)
-    except typer.Abort:
-        sys.exit(130)
-    # A command that was ended early gives its exit code; one that ran to its end gives None.
-    sys.exit(code if isinstance(code, int) else 0)
+        code = called()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = unread()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

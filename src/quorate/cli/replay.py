@@ -7,7 +7,15 @@ from typing import Any, Final
 
 import typer
 
-from quorate.cli.console import FOUND_WRONG, USERS_MISTAKE, Bar, end, errors_named, print_json
+from quorate.cli.console import (
+    FOUND_WRONG,
+    USERS_MISTAKE,
+    Bar,
+    end,
+    errors_named,
+    print_json,
+    refuse_unwritable,
+)
 
 # format: (rows by default, 0 for all; reproduced executions demanded of a whole file, per mille)
 FORMATS: Final = {
@@ -35,8 +43,7 @@ def refuse_arguments(
     if limit is not None and limit < 0:
         end(USERS_MISTAKE, "--limit must be 0 (all rows) or more.")
     if json_out is not None and str(json_out) != "-":
-        if json_out.is_dir() or not json_out.absolute().parent.is_dir():
-            end(USERS_MISTAKE, f"--json {json_out} must be a file in a folder that exists.")
+        refuse_unwritable("--json", json_out)
 
 
 def replayed(file: Path, format_name: str, limit: int, seed: int) -> dict[str, Any]:

@@ -20,5 +20,6 @@ def command(
         if not reason.strip():
             raise HomeRefused("Say in --reason why the home may run again.")
         halt = resume(read_home(home), reason.strip())
-        print(f"{home} was halted at height {halt.height}: {halt.reason}.")
+        print(f"{home} was {halt.words}.")
         print(f"It may run again: quorate run {home}")
+        print(f"Your reason is in the log: quorate inspect {home}")

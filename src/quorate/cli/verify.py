@@ -1,9 +1,12 @@
 """`quorate verify`: check a proof by the stand-alone verifier."""
 
-import sys
+import contextlib
+import io
 from pathlib import Path
 
 import typer
+
+from quorate.cli.console import USERS_MISTAKE, end
 
 
 def command(
@@ -16,7 +19,13 @@ def command(
     """Check a proof."""
     from quorate.commitment import verifier
 
-    arguments = [str(proof), "--genesis-hash", genesis_hash]
-    for key in signer:
-        arguments += ["--signer", key]
-    sys.exit(verifier.main(arguments))
+    arguments = [f"--genesis-hash={genesis_hash}", *(f"--signer={key}" for key in signer)]
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            code = verifier.main([*arguments, "--", str(proof)])
+    except SystemExit:
+        # The verifier is a program of its own: what it says of its usage is not about this one.
+        _, _, sentence = errors.getvalue().rpartition("error: ")
+        end(USERS_MISTAKE, f"{sentence.removeprefix('argument ').strip()}.")
+    raise typer.Exit(code)

@@ -441,9 +441,12 @@ def verified(data: bytes, genesis: bytes, signers: list[bytes]) -> list[str]:
 
 def hex_argument(size: int, text: str) -> bytes:
     """Read an argument of `size` bytes."""
-    data = bytes.fromhex(text.removeprefix("0x"))
+    try:
+        data = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        data = b""
     if len(data) != size:
-        raise ValueError(f"{size} bytes are needed")
+        raise argparse.ArgumentTypeError(f"{2 * size} hex digits are needed")
     return data
 
 
@@ -456,7 +459,7 @@ def signer_argument(text: str) -> bytes:
     """Read a validator's compressed public key."""
     key = hex_argument(33, text)
     if public_point(key) is None:
-        raise ValueError("not a point of secp256k1")
+        raise argparse.ArgumentTypeError("this is no public key of secp256k1")
     return key
 
 
@@ -471,7 +474,7 @@ def main(arguments: list[str]) -> int:
     )  # fmt: skip
     options = parser.parse_args(arguments)
     if len(set(options.signer)) != len(options.signer):
-        parser.error("a signer is given twice")
+        parser.error("argument --signer: one key is given twice")
     try:
         with open(options.proof, "rb") as file:
             data = file.read(FILE_BYTES_MAX + 1)

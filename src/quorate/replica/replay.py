@@ -62,7 +62,7 @@ class Replay:
             except RecordRefused as refused:
                 raise ReplayRefused(
                     f"Segment {record.segment} of the log, offset {record.offset}: {refused}; "
-                    "restore this node from its peers, do not delete the log."
+                    "restore this node from a peer or a backup, do not delete the log."
                 ) from refused
 
     def block(self, payload: bytes | memoryview) -> None:

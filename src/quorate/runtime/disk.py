@@ -21,6 +21,10 @@ class HomeRefused(StorageRefusal):
     """A home that cannot be opened or made; nothing in it was changed."""
 
 
+class HomeUnsound(HomeRefused):
+    """A home in which something was found wrong: it is halted, or what it held is gone."""
+
+
 class HomeLocked(HomeRefused):
     """Another process has the home open."""
 

@@ -1,12 +1,17 @@
 """Where a node listens, and how a home says so."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from quorate.runtime.disk import HomeRefused
 from quorate.runtime.errors import NodeGone
 
 ENDPOINT_NAME: Final = "endpoint"
+SOCKET_NAME: Final = "node.sock"
+UNIX: Final = "unix"
+UNIX_PATH_BYTES_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,27 @@ def endpoint_read(text: str) -> Endpoint | None:
     if kind == "tcp" and host and port.isdigit() and int(port) < 1 << 16:
         return Endpoint(host=host, port=int(port))
     return None
+
+
+def listen_endpoint(home: Path, listen: str) -> Endpoint:
+    """Say where the node of a home is to listen. Raises HomeRefused.
+
+    listen: as a configuration that was checked has it. A socket lies in the home, whose
+    permissions guard it; what cannot be so is refused, for another endpoint is open to others.
+    """
+    if listen != UNIX:
+        endpoint = endpoint_read(listen)
+        assert endpoint is not None, "checked when the configuration was read"
+        return endpoint
+    path = str((home / SOCKET_NAME).absolute())
+    size = len(os.fsencode(path))
+    if size > UNIX_PATH_BYTES_MAX:
+        raise HomeRefused(
+            f"{path} has {size} bytes, but a Unix socket's path has at most {UNIX_PATH_BYTES_MAX}: "
+            "name the home by a shorter path, for example a symbolic link to it, or set "
+            'listen = "tcp:127.0.0.1:PORT" in its config.toml.'
+        )
+    return Endpoint(path=path)
 
 
 def home_endpoint(home: Path) -> Endpoint:

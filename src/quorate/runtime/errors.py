@@ -23,5 +23,9 @@ class NodeHalted(Exception):
     """The node has marked its home halted. The sentence says why."""
 
 
+class CannotListen(Exception):
+    """The node cannot listen where its configuration says. The sentence says why."""
+
+
 class NodeStopped(Exception):
     """The node cannot go on, though nothing is wrong with its state. The sentence says why."""

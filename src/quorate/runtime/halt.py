@@ -16,6 +16,12 @@ class Halt(NamedTuple):
     digest: bytes
     reason: str
 
+    @property
+    def words(self) -> str:
+        """The height, where the marker names one, and the reason, without a full stop."""
+        height = f" at height {self.height}" if self.digest else ""
+        return f"halted{height}: {self.reason.rstrip('.')}"
+
 
 def write_halt(home: Path, halt: Halt) -> None:
     """Halt durably. A marker that stands already is replaced. Raises StorageFailed."""
@@ -38,14 +44,14 @@ def read_halt(home: Path) -> Halt | None:
             data = path.read_bytes()
         except FileNotFoundError:
             return None
+    damaged = Halt(0, b"", f"{path} stands, but what it says is damaged")
     try:
         fields = json.loads(data)
         halt = Halt(fields["height"], bytes.fromhex(fields["digest"]), fields["reason"])
     except (ValueError, TypeError, KeyError):
-        return Halt(0, b"", f"{path} stands, but what it says is damaged.")
-    if type(halt.height) is not int or type(halt.reason) is not str:
-        return Halt(0, b"", f"{path} stands, but what it says is damaged.")
-    return halt
+        return damaged
+    sound = type(halt.height) is int and type(halt.reason) is str
+    return halt if sound else damaged
 
 
 def remove_halt(home: Path) -> None:

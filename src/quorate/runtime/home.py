@@ -12,8 +12,10 @@ Whatever an operator may have got wrong is a HomeRefused: one sentence, and noth
 
 import os
 import secrets
+import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,8 +26,8 @@ from quorate.execution.machine import genesis_image
 from quorate.execution.spec.genesis import GenesisRefused
 from quorate.runtime import development
 from quorate.runtime.disk import HomeRefused, fsync_folder, io_failing, write_whole
-from quorate.runtime.endpoint import endpoint_read
-from quorate.runtime.files import LogFiles
+from quorate.runtime.endpoint import UNIX, endpoint_read
+from quorate.runtime.files import LOCK_NAME, LOG_FOLDER, SNAPSHOT_FOLDER, LogFiles
 from quorate.storage.log import Identity
 from quorate.types.blocks import Genesis
 
@@ -34,13 +36,15 @@ CONFIG_NAME: Final = "config.toml"
 KEYS_FOLDER: Final = "keys"
 CHECKPOINT_KEY: Final = "checkpoint"
 KEY_MODE: Final = 0o600
+PARTS: Final = (GENESIS_NAME, LOG_FOLDER, SNAPSHOT_FOLDER, LOCK_NAME, CONFIG_NAME, KEYS_FOLDER)
 MIB: Final = 1 << 20
 
 CONFIG_TEXT: Final = """\
 # Quorate node. Every value shown is the default; changes take effect at the next start.
 
 [node]
-# Where clients connect: "unix" is a socket in this folder; or "tcp:127.0.0.1:7070".
+# Where clients connect: "unix" is a socket in this folder, which guards it, and whose path must
+# be short; or "tcp:127.0.0.1:7070".
 listen = "unix"
 # An empty block after this much silence, so that orders expire without traffic; 0 for none.
 heartbeat_ms = 0
@@ -100,10 +104,29 @@ class Home:
 # --- reading -------------------------------------------------------------------------------------
 def read_home(path: Path) -> Home:
     """Read genesis and configuration. Raises HomeRefused."""
-    if not (path / GENESIS_NAME).is_file():
+    names = names_in(path)
+    if GENESIS_NAME not in names:
+        if any(name in names for name in (KEYS_FOLDER, LOG_FOLDER)):
+            raise HomeRefused(
+                f"{path} has lost its {GENESIS_NAME}; put a copy back, from a peer or a backup."
+            )
+        if names:
+            raise HomeRefused(f"{path} is not a home, and not empty; name another folder.")
         raise HomeRefused(f"{path} is not a home; `quorate init {path}` makes one.")
     genesis, digest = read_genesis(path / GENESIS_NAME)
     return Home(path, genesis, digest, read_config(path / CONFIG_NAME))
+
+
+def names_in(path: Path) -> list[str]:
+    """Name what a folder holds, nothing if there is none. Raises HomeRefused."""
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError:
+        raise HomeRefused(f"{path} is a file, not a home; name a folder.") from None
+    except OSError as error:
+        raise HomeRefused(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def read_bytes(path: Path) -> bytes:
@@ -169,7 +192,7 @@ def checked_config(path: Path, values: dict[str, Any]) -> Config:
     if config.machine not in ("kernel", "spec"):
         raise HomeRefused(f'{path}: machine must be "kernel" or "spec".')
     endpoint = endpoint_read(config.listen)
-    if config.listen != "unix" and (endpoint is None or endpoint.path):
+    if config.listen != UNIX and (endpoint is None or endpoint.path):
         raise HomeRefused(f'{path}: listen must be "unix" or "tcp:HOST:PORT".')
     if archive is not None and not archive.is_dir():
         raise HomeRefused(f"{path}: the archive {archive} is not a folder; make it first.")
@@ -201,33 +224,58 @@ def read_key(home: Path, name: str) -> bytes:
 def init_home(
     path: Path, genesis_path: Path | None = None, config_text: str = CONFIG_TEXT
 ) -> Home:
-    """Make a home with a founded log. Raises HomeRefused or StorageFailed.
+    """Make a home with a founded log; what fails leaves nothing. Raises HomeRefused, StorageFailed.
 
     Without a genesis of the operator's, the home is of the development chain, with its keys.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if names_in(path):
         raise HomeRefused(f"{path} is not empty; choose a new folder.")
     if genesis_path is None:
         genesis = development.genesis()
     else:
         genesis, _ = read_genesis(genesis_path)
-    try:
-        (path / KEYS_FOLDER).mkdir(parents=True, mode=0o700)
-    except OSError as error:
-        raise HomeRefused(f"{path} cannot be made: {error.strerror}.") from error
-    with io_failing("write", path):
-        write_key(path, CHECKPOINT_KEY, fresh_key())
-        if genesis_path is None:
-            for role in development.ROLES:
-                write_key(path, role, development.role_key(role))
-        write_whole(path / CONFIG_NAME, [config_text.encode("ascii")])
-    config = read_config(path / CONFIG_NAME)
-    home = Home(path, genesis, genesis_hash(genesis), config)
-    LogFiles.create(path, home.identity, config.segment_bytes).close()
-    with io_failing("write", path):
-        # The genesis comes last: without it a folder is no home, whatever else a crash left.
-        write_whole(path / GENESIS_NAME, [encode_genesis(genesis)])
+    with begun(path):
+        with io_failing("write", path):
+            write_key(path, CHECKPOINT_KEY, fresh_key())
+            if genesis_path is None:
+                for role in development.ROLES:
+                    write_key(path, role, development.role_key(role))
+            write_whole(path / CONFIG_NAME, [config_text.encode("ascii")])
+        config = read_config(path / CONFIG_NAME)
+        home = Home(path, genesis, genesis_hash(genesis), config)
+        LogFiles.create(path, home.identity, config.segment_bytes).close()
+        with io_failing("write", path):
+            # The genesis comes last: without it a folder is no home, whatever else a crash left.
+            write_whole(path / GENESIS_NAME, [encode_genesis(genesis)])
     return home
+
+
+@contextmanager
+def begun(path: Path) -> Iterator[None]:
+    """Make the folders of a home; remove what is in them, should it not come to its end.
+
+    Raises HomeRefused, when another process has begun this home too.
+    """
+    absent = [folder for folder in (path, *path.parents) if not folder.exists()]
+    parts: list[Path] = []
+    whole = False
+    try:
+        try:
+            (path / KEYS_FOLDER).mkdir(parents=True, mode=0o700)
+        except OSError as error:
+            raise HomeRefused(f"{path} cannot be made: {error.strerror}.") from error
+        # From here on all that is in the folder is ours.
+        parts = [path / name for name in PARTS]
+        yield
+        whole = True
+    finally:
+        if not whole:
+            for part in parts:
+                with suppress(OSError):
+                    shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+            for folder in absent:
+                with suppress(OSError):
+                    folder.rmdir()
 
 
 def fresh_key() -> bytes:

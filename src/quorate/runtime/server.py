@@ -29,7 +29,6 @@ from quorate.types.codes import Reject
 UNREAD_BYTES_MAX: Final = 256 << 20
 CLIENTS_MAX: Final = 1024
 QUESTIONS_MAX: Final = 64  # under way, per client
-UNIX_PATH_MAX: Final = 100
 FLUSH_POLLS: Final = 100
 FLUSH_POLL_S: Final = 0.01
 

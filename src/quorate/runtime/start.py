@@ -12,11 +12,11 @@ from quorate.replica.records import (
     checkpoint_signed,
 )
 from quorate.replica.replica import Replica, Settings
-from quorate.runtime.disk import HomeRefused
+from quorate.runtime.disk import HomeRefused, HomeUnsound
 from quorate.runtime.files import LogFiles, follow_segments, segment_numbers
 from quorate.runtime.halt import Halt, read_halt, remove_halt
 from quorate.runtime.home import Home, signer_of
-from quorate.runtime.recover import Progress, Recovered, recover
+from quorate.runtime.recover import Progress, Recovered, recover, refuse_lost_log
 from quorate.storage.log import Kind, Torn
 from quorate.storage.writer import Entry
 
@@ -35,11 +35,11 @@ class Started:
 
 
 def refuse_halted(home: Home) -> None:
-    """Refuse to go on over a halt. Raises HomeRefused."""
+    """Refuse to go on over a halt. Raises HomeUnsound."""
     halt = read_halt(home.path)
     if halt is not None:
-        raise HomeRefused(
-            f"{home.path} is halted at height {halt.height}: {halt.reason}. When you know why, "
+        raise HomeUnsound(
+            f"{home.path} is {halt.words}. When you know why, "
             f"`quorate resume {home.path} --reason TEXT` lets it run again."
         )
 
@@ -60,6 +60,7 @@ def start(home: Home, progress: Progress | None = None) -> Started:
     """
     settings = settings_of(home)
     refuse_halted(home)
+    refuse_lost_log(home)
     refuse_other_signer(home, settings)
     files = LogFiles.open(home.path, home.identity, home.config.segment_bytes)
     ready = False
@@ -124,6 +125,7 @@ def resume(home: Home, reason: str) -> Halt:
 
     Raises HomeRefused when the home is not halted or a node runs; LogDamaged; StorageFailed.
     """
+    refuse_lost_log(home)
     with LogFiles.open(home.path, home.identity, home.config.segment_bytes) as files:
         halt = read_halt(home.path)
         if halt is None:

@@ -1,27 +1,41 @@
 """What a home holds, as a tree of JSON values, read without its lock. Changes nothing."""
 
+import json
 from typing import Any
 
 from quorate.replica.query import Answer, answer
 from quorate.replica.replay import Replay
 from quorate.replica.replica import Replica, Settings
+from quorate.runtime.disk import HomeRefused
 from quorate.runtime.halt import read_halt
-from quorate.runtime.home import Home
+from quorate.runtime.home import Home, signer_of
 from quorate.runtime.recover import Progress, restored, segments_listed, snapshots_found
+from quorate.storage.log import Record
 
 
 def reading_replica(home: Home, replay: Replay) -> Replica:
-    """Make a replica that is only asked: it has no key, and its signer is the one that signed."""
-    signer = next(iter(replay.checkpoint.signatures)) if replay.checkpoint else b""
-    settings = Settings(home.identity, b"", signer)
+    """Make a replica that is only asked: it has no key."""
+    settings = Settings(home.identity, b"", known_signer(home, replay))
     return Replica(replay.executor, settings, replay.checkpoint, replay.trades)
+
+
+def known_signer(home: Home, replay: Replay) -> bytes:
+    """Give the public key that signed, or else will sign; nothing if the key cannot be read."""
+    if replay.checkpoint is not None:
+        return next(iter(replay.checkpoint.signatures))
+    try:
+        _, signer = signer_of(home.path)
+        return signer
+    except HomeRefused:
+        return b""
 
 
 def survey(home: Home, progress: Progress | None = None) -> dict[str, Any]:
     """Describe chain, markets, assets, log and snapshots. Raises as `restored`."""
     snapshots = snapshots_found(home)
+    notes: list[Record] = []
+    replay = restored(home, None, progress, notes=notes)
     segments = segments_listed(home)
-    replay = restored(home, None, progress)
     replica = reading_replica(home, replay)
 
     def asked(ask: str, **question: Any) -> Answer:
@@ -31,13 +45,16 @@ def survey(home: Home, progress: Progress | None = None) -> dict[str, Any]:
     for row in asked("markets")["markets"]:
         depth = asked("depth", market=row["market"], levels=1)
         best = {side: depth[f"{side}s"][:1] for side in ("bid", "ask")}
-        prices = {side: levels[0][0] if levels else 0 for side, levels in best.items()}
+        prices = {side: levels[0][0] if levels else None for side, levels in best.items()}
         markets.append({**row, **prices})
     halt = read_halt(home.path)
     return {
         "home": str(home.path),
         "name": home.genesis.name,
-        "halt": None if halt is None else {"height": halt.height, "reason": halt.reason},
+        "halt": None if halt is None else {
+            "height": halt.height if halt.digest else None, "reason": halt.reason,
+        },
+        "resumed": [json.loads(bytes(note.payload)) for note in notes],
         "chain": asked("status"),
         "checkpoint": asked("checkpoint") if replica.checkpoint else None,
         "log": {
@@ -49,6 +66,7 @@ def survey(home: Home, progress: Progress | None = None) -> dict[str, Any]:
             {"name": found.name, "height": found.height, "sound": found.sound}
             for found in snapshots
         ],
+        # Best prices and the last one are in ticks, null where there is none.
         "markets": markets,
         "assets": asked("assets")["assets"],
     }

@@ -15,7 +15,7 @@ class LogDamaged(StorageRefusal):
     def __init__(self, segment: int, offset: int, sequence: int, reason: str) -> None:
         super().__init__(
             f"The log is damaged at segment {segment}, offset {offset}, sequence {sequence}: "
-            f"{reason}; restore this node from its peers, do not delete the log."
+            f"{reason}; restore this node from a peer or a backup, do not delete the log."
         )
         self.segment = segment
         self.offset = offset

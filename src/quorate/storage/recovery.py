@@ -81,7 +81,7 @@ def decide(
         return Refusal(
             f"Snapshot {sound[0].name} is of height {sound[0].height}, but the log ends at "
             f"{height_last}: the log was lost or restored from an older copy; "
-            "restore this node from its peers as an observer."
+            "restore this node from a peer or a backup as an observer."
         )
     usable = [found for found in sound if found.height >= height_base]
     if usable:
@@ -113,14 +113,14 @@ def _log_fault(log: list[SegmentFound]) -> str:
         if after.number != before.number + 1:
             return (
                 f"Segment {before.number + 1} of the log is missing; "
-                "restore this node from its peers."
+                "restore this node from a peer or a backup."
             )
         joined = after.height_before == before.height_last
         if not joined or after.sequence_first < before.sequence_first:
             return (
                 f"Segment {after.number} of the log follows height {after.height_before}, but "
                 f"segment {before.number} ends at {before.height_last}; "
-                "restore this node from its peers."
+                "restore this node from a peer or a backup."
             )
     return ""
 
