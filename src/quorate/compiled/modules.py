@@ -1,12 +1,14 @@
 """The one list of the modules that hold kernels.
 
-`warm` compiles each of them in its own process; the test that refuses floats imports them all. A
-module that another one imports stands before it.
+`warm` compiles each of them in its own process, as many at a time as there are cores, in this
+order: the longest first, since the others fit beside it. The test that refuses floats imports them
+all. A module that imports another one of the list stands behind it.
 """
 
 KERNEL_MODULES: tuple[str, ...] = (
-    "quorate.commitment.sha256",
-    "quorate.admission.structure",
-    "quorate.execution.kernels.sweeps",
     "quorate.execution.kernels.block",
+    "quorate.execution.kernels.sweeps",
+    "quorate.commitment.sha256",
+    "quorate.execution.kernels.indexes",
+    "quorate.admission.structure",
 )

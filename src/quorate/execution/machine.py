@@ -111,15 +111,15 @@ class KernelMachine:
 
     def __init__(self, image: Image, secrets: Any) -> None:
         # Importing the kernels compiles them; whoever only reads an image does not pay for that.
-        from quorate.execution.kernels import block, sweeps
+        from quorate.execution.kernels import block, indexes, sweeps
 
-        self.kernels, self.sweeps = block, sweeps
+        self.kernels, self.indexes, self.sweeps = block, indexes, sweeps
         self.s: State = allocate(np.asarray(secrets, np.int64))
         self.fields = plain_fields(self.s)
         self.now = self.fields["now"][0]
         self.ledger = self.fields["ledger"][0]
         self._load(checked(image))
-        self.kernels.rebuild(self.s)
+        self.indexes.rebuild(self.s)
 
     # --- loading and showing -----------------------------------------------------------------
     def _load(self, image: Image) -> None:
@@ -195,7 +195,7 @@ class KernelMachine:
                 drained.append(events.copy())
                 now["events"] = 0
             elif stop == GROW_MAPS:
-                self.kernels.maps_grow(self.s)
+                self.indexes.maps_grow(self.s)
             elif stop == COMPACT_POSITIONS:
                 self._positions_put(self._positions())
             else:
@@ -207,7 +207,7 @@ class KernelMachine:
         if self.fields["parameters"][0]["order_rule"] != OrderRule.MAKERS_FIRST:
             return np.arange(len(bundles), dtype=np.int64)
         classes = np.zeros(len(bundles), np.int64)
-        self.kernels.bundle_classes(bundles, commands, classes)
+        self.indexes.bundle_classes(bundles, commands, classes)
         return np.argsort(classes, kind="stable").astype(np.int64)
 
     def seal(self, exec_block_digest: bytes, events_root: bytes) -> None:

@@ -118,7 +118,7 @@ def squeeze(machine: KernelMachine, rng: random.Random) -> None:
     s = machine.s
     live = int(s.ledger[0]["orders_live"])
     s.core[0]["map_mask"] = (1 << live.bit_length()) - 1  # doubled at once, it has just room
-    machine.kernels.maps_grow(s)
+    machine.indexes.maps_grow(s)
     s.positions_free[-1] = max(s.positions_free[-1], POSITION_CELLS - 129 - rng.randrange(4))
     s.nonces_free[-1] = max(s.nonces_free[-1], NONCE_CELLS - 17 - rng.randrange(4))
 

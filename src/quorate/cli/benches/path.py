@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from quorate.codec.commands import command_rows
 from quorate.codec.genesis import encode_genesis
 from quorate.codec.items import encode_items
 from quorate.crypto import address_of, key_from_seed, public_key
+from quorate.crypto.signatures import MapCall
 from quorate.replica.intake import judged
 from quorate.replica.messages import Append, Effect, Judged, Reply, Request, Sync, Synced
 from quorate.replica.replica import Replica, Settings
@@ -63,6 +65,7 @@ class World:
         executor = recover(self.home, self.files).replay.executor
         self.replica = Replica(executor, Settings(self.home.identity, key, signer))
         self.flow = Flow(3, self.addresses, MARKETS, 1)
+        self.map: MapCall = map
         self.deposit()
 
     def deposit(self) -> None:
@@ -93,7 +96,7 @@ class World:
 
     def carry(self, requests: Sequence[Request], now_ms: int) -> list[Effect]:
         """Take requests from bytes to durable replies."""
-        effects = self.replica.step(now_ms, Judged(judged(requests, self.chain)))
+        effects = self.replica.step(now_ms, Judged(judged(requests, self.chain, self.map)))
         entries = [Entry(e.kind, e.height, e.payload) for e in effects if isinstance(e, Append)]
         self.files.append(entries)
         self.files.sync()
@@ -147,6 +150,16 @@ def path_figures(world: World) -> Iterator[Figure]:
             f"{bundles} bundles of {size} a block, one thread, one sync a block, "
             f"{block_ms:.1f} ms a block; {spread(rates)}",
         )
+    with ThreadPoolExecutor(2) as pool:
+        world.map = pool.map
+        rates = [path_rate(world, 2_000, 1, 3)[0] for _ in range(5)]
+    world.map = map
+    yield Figure(
+        "path.bundle1.two_threads",
+        median(rates),
+        "commands/s",
+        f"the same with signatures recovered on two threads; {spread(rates)}",
+    )
 
 
 def recovery() -> Iterator[Figure]:

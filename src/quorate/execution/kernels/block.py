@@ -1,7 +1,7 @@
-"""The kernels that a node calls: run a block's bundles, order them, rebuild the indexes.
+"""The kernel that runs a block's bundles.
 
 `run_block` can stop at any command boundary when an array could run short for one command's worst
-case; it returns which group must grow and is called again with the same cursor.
+case; it returns what must be seen to and is called again with the same cursor.
 """
 
 import numba
@@ -28,16 +28,12 @@ from quorate.execution.kernels.governance import (
     set_status,
     upgrade,
 )
-from quorate.execution.kernels.maps import find_client, find_order, order_index
+from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
 from quorate.execution.kernels.orders import cancel, cancel_all, modify, place, prepare
 from quorate.execution.kernels.pools import nonces_used, positions_used
 from quorate.execution.kernels.rows import (
-    account_index,
     emit,
-    level_index,
-    nonces_index,
-    session_index,
 )
 from quorate.execution.kernels.signatures import (
     BUNDLES,
@@ -236,54 +232,3 @@ def run_block(s, bundles, commands, ledger_commands, listings, order, cursor):
         cursor[0] += 1
         cursor[1] = 0
     return DONE
-
-
-@kernel(numba.types.void(BUNDLES, COMMANDS, INT64S))
-def bundle_classes(bundles, commands, classes):
-    """Highest class of each bundle: 0 touches no book, 1 cancels, 2 can only rest, 3 the rest."""
-    for index in range(bundles.shape[0]):
-        bundle = bundles[index]
-        highest = i8(0)
-        for at in range(bundle["first"], bundle["first"] + bundle["count"]):
-            op = i8(commands[at]["op"])
-            own = i8(0)
-            if op in (OP_PLACE, OP_MODIFY, OP_MODIFY_CLIENT):
-                own = i8(2) if commands[at]["flags"] & POST_ONLY else i8(3)
-            elif op in (OP_CANCEL, OP_CANCEL_CLIENT, OP_CANCEL_ALL):
-                own = i8(1)
-            if own > highest:
-                highest = own
-        classes[index] = highest
-
-
-@kernel(numba.types.void(RECORD))
-def maps_grow(s):
-    """Double the used part of the order maps and fill it again."""
-    mask = 2 * s.core[0]["map_mask"] + 1
-    s.core[0]["map_mask"] = mask
-    for at in range(mask + 1):
-        s.id_map[at] = 0
-        s.client_map[at] = 0
-    for slot in range(1, s.ledger[0]["orders_high"]):
-        if s.orders[slot]["order_id"]:
-            order_index(s, slot)
-
-
-@kernel(numba.types.void(RECORD))
-def rebuild(s):
-    """Build every derived index of freshly loaded tables; the order maps have room already."""
-    ledger = s.ledger[0]
-    for slot in range(1, ledger["orders_high"]):
-        if s.orders[slot]["order_id"]:
-            order_index(s, slot)
-    for slot in range(1, ledger["levels_high"]):
-        if s.levels[slot]["head"]:
-            level_index(s, slot)
-    for slot in range(ledger["accounts_high"]):
-        account_index(s, slot)
-    for slot in range(ledger["sessions_high"]):
-        if slot == 0 or s.sessions[slot]["live"]:
-            session_index(s, slot)
-    for slot in range(ledger["nonces_high"]):
-        if slot == 0 or s.nonces[slot]["count"]:
-            nonces_index(s, slot)
