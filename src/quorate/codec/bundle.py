@@ -7,7 +7,6 @@ signature for one chain says nothing on another, even one that was given the sam
 
 import hashlib
 import struct
-from dataclasses import dataclass
 from typing import Final
 
 from quorate.types.limits import (
@@ -21,23 +20,6 @@ from quorate.types.limits import (
 DIGEST_TAG: Final = b"QUORATE-BUNDLE-1"
 HEADER: Final = struct.Struct("<QIHHqq")
 assert HEADER.size == BUNDLE_HEADER_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """`nonce` is in unix milliseconds, `expiry_ms` too, 0 for none. `flags` are reserved, 0."""
-
-    chain_id: int
-    account: int
-    flags: int
-    count: int
-    nonce: int
-    expiry_ms: int
-
-
-def decode_header(data: bytes) -> Header:
-    """Read the header of a bundle of at least 32 bytes. Checks nothing; admission does."""
-    return Header(*HEADER.unpack_from(data))
 
 
 def encode_unsigned(

@@ -23,13 +23,13 @@ from quorate.codec.items import encode_items
 from quorate.crypto import address_of, key_from_seed, public_key
 from quorate.crypto.signatures import MapCall
 from quorate.replica.intake import judged
-from quorate.replica.messages import Append, Effect, Judged, Reply, Request, Sync, Synced
+from quorate.replica.messages import Effect, Judged, Reply, Request, Sync, Synced
 from quorate.replica.replica import Replica, Settings
 from quorate.runtime.files import LogFiles
 from quorate.runtime.home import Home, init_home, read_home, signer_of
 from quorate.runtime.recover import recover
+from quorate.runtime.start import log_effects
 from quorate.sim.flow import GENESIS_MS, USD, Flow, bench_genesis
-from quorate.storage.writer import Entry
 from quorate.types.codes import Op
 from quorate.types.limits import COMMANDS_PER_BUNDLE_MAX
 
@@ -97,9 +97,7 @@ class World:
     def carry(self, requests: Sequence[Request], now_ms: int) -> list[Effect]:
         """Take requests from bytes to durable replies."""
         effects = self.replica.step(now_ms, Judged(judged(requests, self.chain, self.map)))
-        entries = [Entry(e.kind, e.height, e.payload) for e in effects if isinstance(e, Append)]
-        self.files.append(entries)
-        self.files.sync()
+        log_effects(self.files, effects)
         for effect in effects:
             if isinstance(effect, Sync):
                 effects = effects + self.replica.step(now_ms, Synced(effect.height))

@@ -54,16 +54,15 @@ from quorate.execution.kernels.state import (
     NONCE_CELLS,
     POSITION_CELLS,
 )
-from quorate.types.codes import End, EventKind, Flag, Op, Reject
+from quorate.types.codes import End, EventKind, Op, Reject
 
 i8 = np.int64
 OK = int(Reject.OK)
 END_REPLACED = int(End.REPLACED)
 RECEIPT, BUNDLE = int(EventKind.RECEIPT), int(EventKind.BUNDLE)
-POST_ONLY = int(Flag.POST_ONLY)
 OP_PLACE, OP_CANCEL, OP_CANCEL_CLIENT = int(Op.PLACE), int(Op.CANCEL), int(Op.CANCEL_CLIENT)
 OP_CANCEL_ALL, OP_MODIFY = int(Op.CANCEL_ALL), int(Op.MODIFY)
-OP_MODIFY_CLIENT, OP_DEADMAN = int(Op.MODIFY_CLIENT), int(Op.DEADMAN)
+OP_DEADMAN = int(Op.DEADMAN)
 OP_APPROVE, OP_REVOKE = int(Op.APPROVE_AGENT), int(Op.REVOKE_AGENT)
 OP_WITHDRAW, OP_TRANSFER = int(Op.WITHDRAW), int(Op.TRANSFER)
 OP_OPEN, OP_FAUCET, OP_DEPOSIT = int(Op.OPEN_SUBACCOUNT), int(Op.FAUCET), int(Op.DEPOSIT)

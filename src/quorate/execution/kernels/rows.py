@@ -22,7 +22,7 @@ i8 = np.int64
 BUY = int(Side.BUY)
 OK, TABLE_FULL = int(Reject.OK), int(Reject.TABLE_FULL_SEND_LATER)
 POSITIONS_TOO_MANY = int(Reject.POSITIONS_TOO_MANY_CLOSE_ONE)
-T_CHAIN, T_LEDGER, T_ASSETS = int(Table.CHAIN), int(Table.LEDGER), int(Table.ASSETS)
+T_CHAIN, T_ASSETS = int(Table.CHAIN), int(Table.ASSETS)
 T_MARGIN_TIERS, T_FEE_TIERS = int(Table.MARGIN_TIERS), int(Table.FEE_TIERS)
 
 
