@@ -15,8 +15,9 @@ from quorate.execution.image import Image
 from quorate.execution.machine import Machine, genesis_image
 from quorate.replica.executor import Executor, kernel_machine, spec_machine
 from quorate.replica.intake import judged
+from quorate.replica.ledger import Settings
 from quorate.replica.messages import Append, Batch, Effect, Judged, Reply, Request, Synced
-from quorate.replica.replica import Replica, Settings
+from quorate.replica.replica import Replica
 from quorate.runtime import development
 from quorate.storage.log import Identity, Record
 from quorate.types.blocks import Item

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from quorate.commitment.proof import Checkpoint
 from quorate.types.codes import Reject
 
 
@@ -171,6 +172,13 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """Tell agreement what a block led to: our checkpoint of it, durable by now."""
+
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
 class Halt:
     """Our own bug: mark it durably and stop. `digest`: of the block at fault."""
 
@@ -186,4 +194,4 @@ class Stop:
     reason: str
 
 
-Effect = Append | Sync | Reply | Refuse | Answer | Snapshot | Halt | Stop
+Effect = Append | Sync | Reply | Refuse | Answer | Snapshot | Settled | Halt | Stop

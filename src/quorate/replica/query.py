@@ -26,7 +26,7 @@ from quorate.replica.views import positions
 from quorate.types.records import ADDRESS_BYTES, Table
 
 if TYPE_CHECKING:
-    from quorate.replica.replica import Replica
+    from quorate.replica.ledger import Ledger
 
 Question = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -38,13 +38,13 @@ class QuestionRefused(Exception):
     """A question that has no answer. The message is one sentence for whoever asked."""
 
 
-def answer(replica: "Replica", question: Question) -> Answer:
+def answer(ledger: "Ledger", question: Question) -> Answer:
     """Answer a question; a refusal is an answer with `error`."""
     handler = HANDLERS.get(str(question.get("ask", "")))
     if handler is None:
         return {"error": f"Ask for one of: {', '.join(HANDLERS)}."}
     try:
-        return handler(replica, question)
+        return handler(ledger, question)
     except QuestionRefused as refused:
         return {"error": str(refused)}
 
@@ -58,18 +58,18 @@ def integer(question: Question, key: str, default: int | None = None) -> int:
     return value
 
 
-def slot_in(replica: "Replica", question: Question, key: str, table: Table) -> int:
+def slot_in(ledger: "Ledger", question: Question, key: str, table: Table) -> int:
     """Take a field that is the number of a used row, from 1 on."""
     slot = integer(question, key)
-    if not 0 < slot < len(replica.executor.tables.rows(table)):
+    if not 0 < slot < len(ledger.executor.tables.rows(table)):
         raise QuestionRefused(f"No {key} has the number {slot}.")
     return slot
 
 
-def account_slot(replica: "Replica", question: Question) -> int:
+def account_slot(ledger: "Ledger", question: Question) -> int:
     """Take the account that a question names by its number, or by address and subaccount."""
     if "address" not in question:
-        return slot_in(replica, question, "account", Table.ACCOUNTS)
+        return slot_in(ledger, question, "account", Table.ACCOUNTS)
     text = str(question["address"]).removeprefix("0x")
     try:
         address = bytes.fromhex(text)
@@ -77,7 +77,7 @@ def account_slot(replica: "Replica", question: Question) -> int:
         address = b""
     if len(address) != ADDRESS_BYTES:
         raise QuestionRefused(f"Give `address` as {2 * ADDRESS_BYTES} hex digits.")
-    rows = replica.executor.tables.rows(Table.ACCOUNTS)
+    rows = ledger.executor.tables.rows(Table.ACCOUNTS)
     same = (rows["address"] == np.frombuffer(address, np.uint8)).all(axis=1)
     found = np.flatnonzero(same & (rows["sub"] == integer(question, "sub", 0)))
     if not len(found) or not found[0]:
@@ -85,10 +85,10 @@ def account_slot(replica: "Replica", question: Question) -> int:
     return int(found[0])
 
 
-def order_slot(replica: "Replica", question: Question) -> int:
+def order_slot(ledger: "Ledger", question: Question) -> int:
     """Find an open order by its id."""
     order_id = integer(question, "order_id")
-    ids = replica.executor.tables.rows(Table.ORDERS)["order_id"]
+    ids = ledger.executor.tables.rows(Table.ORDERS)["order_id"]
     found = np.flatnonzero(ids == order_id)
     if not order_id or not len(found):
         raise QuestionRefused(f"No open order has the id {order_id}.")
@@ -113,53 +113,53 @@ def fields(row: Any) -> Answer:
 
 
 # --- answers -------------------------------------------------------------------------------------
-def status(replica: "Replica", question: Question) -> Answer:
+def status(ledger: "Ledger", question: Question) -> Answer:
     """Say where the chain stands."""
-    executor, identity = replica.executor, replica.settings.identity
-    ledger = executor.tables.rows(Table.LEDGER)[0]
+    executor, identity = ledger.executor, ledger.settings.identity
+    counts = executor.tables.rows(Table.LEDGER)[0]
     chain = executor.chain()
     return {
         "chain_id": identity.chain_id,
         "genesis_hash": identity.app_genesis.hex(),
-        "signer": replica.settings.signer.hex(),
+        "signer": ledger.settings.signer.hex(),
         "height": executor.height,
         "time_ms": executor.time_ms,
         "protocol_version": int(chain["protocol_version"]),
         "state_root": executor.root.hex(),
         "exec_block_digest": chain["exec_block_digest"].tobytes().hex(),
-        "accounts": int(ledger["accounts_high"]) - 1,
-        "markets": int(ledger["markets_high"]) - 1,
-        "orders_open": int(ledger["orders_live"]),
-        "fees_e6": int(ledger["fees_e6"]),
-        "batches_waiting": len(replica.pool),
+        "accounts": int(counts["accounts_high"]) - 1,
+        "markets": int(counts["markets_high"]) - 1,
+        "orders_open": int(counts["orders_live"]),
+        "fees_e6": int(counts["fees_e6"]),
+        "batches_waiting": ledger.waiting,
     }
 
 
-def checkpoint(replica: "Replica", question: Question) -> Answer:
+def checkpoint(ledger: "Ledger", question: Question) -> Answer:
     """Give the last checkpoint."""
-    if replica.checkpoint is None:
+    if ledger.checkpoint is None:
         raise QuestionRefused("There is no checkpoint before the first block.")
-    return checkpoint_fields(replica.checkpoint)
+    return checkpoint_fields(ledger.checkpoint)
 
 
-def assets(replica: "Replica", question: Question) -> Answer:
+def assets(ledger: "Ledger", question: Question) -> Answer:
     """List the assets; 0 is the quote asset."""
-    rows = replica.executor.tables.rows(Table.ASSETS)
+    rows = ledger.executor.tables.rows(Table.ASSETS)
     return {"assets": [{"asset": slot, **fields(row)} for slot, row in enumerate(rows)]}
 
 
-def markets(replica: "Replica", question: Question) -> Answer:
+def markets(ledger: "Ledger", question: Question) -> Answer:
     """List the markets, from number 1 on."""
-    rows = replica.executor.tables.rows(Table.MARKETS)
+    rows = ledger.executor.tables.rows(Table.MARKETS)
     listed = [{"market": slot, **fields(row)} for slot, row in enumerate(rows) if slot]
     return {"markets": listed}
 
 
-def depth(replica: "Replica", question: Question) -> Answer:
+def depth(ledger: "Ledger", question: Question) -> Answer:
     """Walk the price levels of a market from the best on: price, lots, number of orders."""
-    market = slot_in(replica, question, "market", Table.MARKETS)
+    market = slot_in(ledger, question, "market", Table.MARKETS)
     most = min(integer(question, "levels", 20), COUNT_MAX)
-    tables = replica.executor.tables
+    tables = ledger.executor.tables
     row, levels = tables.rows(Table.MARKETS)[market], tables.rows(Table.LEVELS)
     sides: Answer = {}
     for side in ("bid", "ask"):
@@ -170,30 +170,30 @@ def depth(replica: "Replica", question: Question) -> Answer:
             found.append([int(level["price"]), int(level["lots"]), int(level["orders_count"])])
             slot = int(level["worse"])
         sides[f"{side}s"] = found
-    return {"market": market, "height": replica.executor.height, **sides}
+    return {"market": market, "height": ledger.executor.height, **sides}
 
 
-def trades(replica: "Replica", question: Question) -> Answer:
+def trades(ledger: "Ledger", question: Question) -> Answer:
     """List the latest trades of a market."""
-    market = slot_in(replica, question, "market", Table.MARKETS)
+    market = slot_in(ledger, question, "market", Table.MARKETS)
     count = min(integer(question, "count", 50), COUNT_MAX)
-    return {"market": market, "trades": replica.trades.latest(market, count)}
+    return {"market": market, "trades": ledger.trades.latest(market, count)}
 
 
-def account(replica: "Replica", question: Question) -> Answer:
+def account(ledger: "Ledger", question: Question) -> Answer:
     """Give an account's row and its positions."""
-    slot = account_slot(replica, question)
-    tables = replica.executor.tables
+    slot = account_slot(ledger, question)
+    tables = ledger.executor.tables
     held = positions(tables, [slot])[0]
     row = fields(tables.rows(Table.ACCOUNTS)[slot])
     return {"account": slot, **row, "positions": [fields(position) for position in held]}
 
 
-def orders(replica: "Replica", question: Question) -> Answer:
+def orders(ledger: "Ledger", question: Question) -> Answer:
     """List an account's open orders, the newest first."""
-    slot = account_slot(replica, question)
+    slot = account_slot(ledger, question)
     most = min(integer(question, "count", 1000), COUNT_MAX)
-    tables = replica.executor.tables
+    tables = ledger.executor.tables
     rows = tables.rows(Table.ORDERS)
     at = int(tables.rows(Table.ACCOUNTS)[slot]["orders_head"])
     found: list[Answer] = []
@@ -203,26 +203,26 @@ def orders(replica: "Replica", question: Question) -> Answer:
     return {"account": slot, "orders": found}
 
 
-def order(replica: "Replica", question: Question) -> Answer:
+def order(ledger: "Ledger", question: Question) -> Answer:
     """Give one open order."""
-    return fields(replica.executor.tables.rows(Table.ORDERS)[order_slot(replica, question)])
+    return fields(ledger.executor.tables.rows(Table.ORDERS)[order_slot(ledger, question)])
 
 
-def proof(replica: "Replica", question: Question) -> Answer:
+def proof(ledger: "Ledger", question: Question) -> Answer:
     """Prove an account with its positions, or an order, under the last checkpoint."""
-    if replica.checkpoint is None:
+    if ledger.checkpoint is None:
         raise QuestionRefused("There is no checkpoint before the first block.")
-    tree, views = replica.executor.tree, replica.executor.tables.views()
+    tree, views = ledger.executor.tree, ledger.executor.tables.views()
     if "order_id" in question:
-        slot = order_slot(replica, question)
-        made = order_proof(tree, views[Table.ORDERS], slot, replica.checkpoint)
+        slot = order_slot(ledger, question)
+        made = order_proof(tree, views[Table.ORDERS], slot, ledger.checkpoint)
     else:
-        slot = account_slot(replica, question)
-        made = account_proof(tree, views[Table.ACCOUNTS], slot, replica.checkpoint)
+        slot = account_slot(ledger, question)
+        made = account_proof(tree, views[Table.ACCOUNTS], slot, ledger.checkpoint)
     return {"proof": exported(made).decode("ascii")}
 
 
-HANDLERS: Final[dict[str, Callable[["Replica", Question], Answer]]] = {
+HANDLERS: Final[dict[str, Callable[["Ledger", Question], Answer]]] = {
     "status": status,
     "checkpoint": checkpoint,
     "assets": assets,

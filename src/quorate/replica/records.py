@@ -2,7 +2,9 @@
 
     BLOCK       the canonical bytes of the executable block, then 24 bytes per item: the signer
                 that admission recovered, 20 bytes, and the number of commands, u32
-    CHECKPOINT  height u64, exec_block_digest 32, state_root 32, signer 33, signature 64
+    CHECKPOINT  height u64, exec_block_digest 32, state_root 32, signer 33, signature 64; signer
+                and signature are zero where a node only observes
+    DELIVERED   height u64, view u64, block digest 32: where agreement put the BLOCK that follows
     RESUMED     JSON: why a person let a halted node run again, and the halt's own words
 
 A CHECKPOINT follows its BLOCK before the next BLOCK. The signers stand there so that recovery
@@ -20,13 +22,17 @@ from quorate.codec.items import BLOCK_HEAD, ITEM_HEAD
 from quorate.commitment.proof import Checkpoint, checkpoint_digest
 from quorate.crypto import sign_compact, verify
 from quorate.storage.log import Identity, Kind
+from quorate.types.consensus import VOTE_SIGNATURE_BYTES
 from quorate.types.limits import BUNDLE_HEADER_BYTES, COMMAND_BYTES, SIGNATURE_BYTES
 from quorate.types.records import ADMITTED, BUNDLE_HEADER
 
 RESUMED: Final = int(Kind.NOTE_FIRST)
+DELIVERED: Final = RESUMED + 1
 EPOCH: Final = 0  # validator sets do not change in a chain of one
 TRUSTED: Final = np.dtype([("signer", "u1", (20,)), ("count", "<u4")])
 CHECKPOINT: Final = struct.Struct("<Q32s32s33s64s")
+DELIVERED_FORM: Final = struct.Struct("<QQ32s")
+NOBODY: Final = bytes(33)
 FRAME_BYTES: Final = ITEM_HEAD.size + BUNDLE_HEADER_BYTES + SIGNATURE_BYTES
 
 
@@ -112,7 +118,8 @@ def checkpoint_signed(
 
 def checkpoint_payload(checkpoint: Checkpoint) -> bytes:
     """Write a CHECKPOINT record."""
-    ((signer, signature),) = checkpoint.signatures.items()
+    signatures = checkpoint.signatures or {NOBODY: bytes(VOTE_SIGNATURE_BYTES)}
+    ((signer, signature),) = signatures.items()
     return CHECKPOINT.pack(
         checkpoint.height,
         checkpoint.exec_block_digest,
@@ -127,9 +134,23 @@ def checkpoint_read(payload: bytes | memoryview, identity: Identity) -> Checkpoi
     if len(payload) != CHECKPOINT.size:
         raise RecordRefused(f"a checkpoint of {len(payload)} bytes")
     height, digest, root, signer, signature = CHECKPOINT.unpack(payload)
+    signatures = {} if signer == NOBODY else {signer: signature}
     return Checkpoint(
-        identity.chain_id, identity.app_genesis, EPOCH, height, digest, root, {signer: signature}
+        identity.chain_id, identity.app_genesis, EPOCH, height, digest, root, signatures
     )
+
+
+def delivered_payload(height: int, view: int, block_digest: bytes) -> bytes:
+    """Write a DELIVERED record."""
+    return DELIVERED_FORM.pack(height, view, block_digest)
+
+
+def delivered_read(payload: bytes | memoryview) -> tuple[int, int, bytes]:
+    """Read a DELIVERED record: height, view, block digest. Raises RecordRefused."""
+    if len(payload) != DELIVERED_FORM.size:
+        raise RecordRefused(f"a delivery of {len(payload)} bytes")
+    height, view, digest = DELIVERED_FORM.unpack(payload)
+    return height, view, digest
 
 
 def checkpoint_holds(checkpoint: Checkpoint) -> bool:

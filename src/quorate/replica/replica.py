@@ -1,61 +1,40 @@
 """A solo replica: admitted batches in, blocks, checkpoints and replies out. Sans-IO.
 
     Judged    -> the batch waits in the pool; as soon as fewer than `UNSYNCED_MAX` blocks wait for
-                 the disk, all that fits becomes the next block
-    a block   -> Append(BLOCK), execute, Append(CHECKPOINT), Sync, and only then a Reply to each
-                 request: one sync covers as many requests as came while the last one was under way
+                 the disk, all that fits becomes the next block, for the ledger to execute
     Synced    -> the next block
     Tick      -> an empty block when nothing has happened for `heartbeat_ms`, so that orders expire
-    Asked     -> an answer from the state between blocks; it stands behind the Syncs of the blocks
-                 that made the state, so nothing is shown that a crash could take back
+    Asked     -> an answer from the state between blocks
 
-A block's time is the clock's, but never before its parent's. When the audit fails the block is
-kept, its checkpoint is not signed, and the replica halts.
+A block's time is the clock's, but never before its parent's.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
 from quorate.commitment.proof import Checkpoint
-from quorate.execution.machine import version_known
-from quorate.replica import query
-from quorate.replica.errors import AuditFailed
 from quorate.replica.executor import Executor
+from quorate.replica.ledger import Attempt, Ledger, Ordered, Settings
 from quorate.replica.messages import (
-    Answer,
-    Append,
     Asked,
     Batch,
     Effect,
     Event,
-    Halt,
     Judged,
     Level,
     Refuse,
     Reply,
-    Snapshot,
     SnapshotMade,
     Span,
-    Stop,
     Stopping,
-    Sync,
     Synced,
     Tick,
 )
 from quorate.replica.pool import Pool
-from quorate.replica.records import (
-    block_bytes,
-    block_payload,
-    checkpoint_payload,
-    checkpoint_signed,
-)
 from quorate.replica.trades import Trades
-from quorate.storage.log import Identity, Kind
-from quorate.types.blocks import Executed
 from quorate.types.limits import COMMAND_BYTES
 from quorate.types.records import ADMITTED
 
@@ -63,32 +42,8 @@ from quorate.types.records import ADMITTED
 UNSYNCED_MAX: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """key: of the chain's one validator. heartbeat_ms, snapshot_every: 0 for never."""
-
-    identity: Identity
-    key: bytes
-    signer: bytes
-    heartbeat_ms: int = 0
-    snapshot_every: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A block that is being executed, and the effects of this step up to its record."""
-
-    height: int
-    digest: bytes
-    effects: tuple[Effect, ...]
-
-
 class Replica:
-    """One chain of one validator. `checkpoint`: of the last block, None before the first.
-
-    attempt: the block under execution. When `step` ends by an error of ours, whoever drives the
-    replica logs it from here, so that the block at which we failed is there to be executed again.
-    """
+    """One chain of one validator: a pool in front of a ledger."""
 
     def __init__(
         self,
@@ -97,14 +52,11 @@ class Replica:
         checkpoint: Checkpoint | None = None,
         trades: Trades | None = None,
     ) -> None:
+        self.ledger = Ledger(executor, settings, checkpoint, trades)
         self.executor = executor
         self.settings = settings
-        self.checkpoint = checkpoint
-        self.trades = trades or Trades()
         self.pool = Pool()
         self.synced = executor.height
-        self.stopped = False
-        self.attempt: Attempt | None = None
         self.handlers: dict[type[Any], Callable[[int, Any], list[Effect]]] = {
             Tick: self.tick,
             Judged: self.judged,
@@ -113,6 +65,26 @@ class Replica:
             SnapshotMade: self.snapshot_made,
             Stopping: self.stopping,
         }
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """Of the last block; None before the first."""
+        return self.ledger.checkpoint
+
+    @property
+    def trades(self) -> Trades:
+        """The latest trades."""
+        return self.ledger.trades
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The block under execution."""
+        return self.ledger.attempt
+
+    @property
+    def stopped(self) -> bool:
+        """Say whether nothing more will be executed."""
+        return self.ledger.stopped
 
     def step(self, now_ms: int, event: Event) -> list[Effect]:
         """Take one event; return what to do, in the order of durability."""
@@ -146,13 +118,13 @@ class Replica:
 
     def asked(self, now_ms: int, event: Asked) -> list[Effect]:
         """Answer from the present state."""
-        answer = query.answer(self, event.question)
-        return [Answer(event.client, event.number, answer)]
+        self.ledger.waiting = len(self.pool)
+        return self.ledger.asked(event)
 
     def snapshot_made(self, now_ms: int, event: SnapshotMade) -> list[Effect]:
         """Halt when restoring and replaying did not give our own root."""
         if event.fault:
-            return self.halt(event.height, self.executor.digest, event.fault)
+            return self.ledger.halt(event.height, self.executor.digest, event.fault)
         return []
 
     def stopping(self, now_ms: int, event: Stopping) -> list[Effect]:
@@ -173,86 +145,18 @@ class Replica:
     def block(
         self, now_ms: int, batches: Sequence[Batch], before: Sequence[Effect] = ()
     ) -> list[Effect]:
-        """Make, log, execute and sign the next block. before: what this step has to do already."""
-        executor, settings = self.executor, self.settings
-        height, time_ms = executor.height + 1, max(now_ms, executor.time_ms)
-        version = executor.version_at(height)
-        if not version_known(version):
-            return self.stop(
-                f"block {height} needs version {version} of the rules, which this program lacks; "
-                "install one that has it and start again"
-            )
+        """Make and execute the next block. before: what this step has to do already."""
+        executor = self.executor
         rows, commands = joined(batches)
         items = b"".join([batch.items for batch in batches])
-        block = block_bytes(height, time_ms, version, len(rows), items)
-        digest = hashlib.sha256(block).digest()
-        effects: list[Effect] = [Append(Kind.BLOCK, height, block_payload(block, rows))]
-        self.attempt = Attempt(height, digest, (*before, *effects))
-        try:
-            executed = executor.execute(height, time_ms, version, digest, rows, commands)
-        except AuditFailed as failed:
-            # The block stands: whoever executes it anew, here or elsewhere, can check what failed.
-            return [*effects, Sync(height), *self.halt(height, digest, str(failed))]
-        self.checkpoint = checkpoint_signed(
-            settings.key, settings.signer, settings.identity, height, digest, executed.state_root
-        )
-        self.trades.fold(height, time_ms, executor.events)
-        self.attempt = None
-        effects.append(Append(Kind.CHECKPOINT, height, checkpoint_payload(self.checkpoint)))
-        effects.append(Sync(height))
-        effects += self.replies(batches, executed, time_ms)
-        if settings.snapshot_every and height % settings.snapshot_every == 0:
-            effects.append(Snapshot(height))
-        return effects
-
-    def replies(
-        self, batches: Sequence[Batch], executed: Executed, time_ms: int
-    ) -> list[Effect]:
-        """Answer each request with the events of its bundles."""
-        events = self.executor.events
-        bundles = events["bundle"].astype(np.int64)
-        places = np.arange(len(events), dtype=np.int64)
-        if len(bundles) and (bundles[1:] < bundles[:-1]).any():
-            # Makers came first, or the sweep's events, whose bundle is the greatest number.
-            places = np.argsort(bundles, kind="stable")
-            events, bundles = events[places], bundles[places]
-        count = sum(len(batch.rows) for batch in batches)
-        bounds = np.searchsorted(bundles, np.arange(count + 1)).tolist()
-        effects: list[Effect] = []
+        spans: list[Span] = []
         base = 0
         for batch in batches:
-            for span in batch.spans:
-                if not span.count:
-                    continue
-                first = base + span.first
-                low, high = bounds[first], bounds[first + span.count]
-                effects.append(
-                    Reply(
-                        span.client,
-                        span.number,
-                        Level.EXECUTED,
-                        executed.height,
-                        time_ms,
-                        span.codes,
-                        first,
-                        span.count,
-                        events[low:high].tobytes(),
-                        places[low:high],
-                    )
-                )
+            spans += [replace(span, first=base + span.first) for span in batch.spans]
             base += len(batch.rows)
-        return effects
-
-    # --- ends ------------------------------------------------------------------------------------
-    def halt(self, height: int, digest: bytes, reason: str) -> list[Effect]:
-        """Stop for good: our own bug."""
-        self.stopped = True
-        return [Halt(height, digest, reason)]
-
-    def stop(self, reason: str) -> list[Effect]:
-        """Stop without a fault."""
-        self.stopped = True
-        return [Stop(reason)]
+        height, time_ms = executor.height + 1, max(now_ms, executor.time_ms)
+        ordered = Ordered(height, time_ms, items, rows, commands, tuple(spans))
+        return self.ledger.execute(ordered, before)
 
 
 def refused(span: Span) -> Reply:

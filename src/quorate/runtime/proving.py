@@ -13,7 +13,7 @@ from quorate.runtime.disk import HomeRefused
 from quorate.runtime.errors import QuestionFailed
 from quorate.runtime.home import Home
 from quorate.runtime.recover import Progress, restored
-from quorate.runtime.survey import reading_replica
+from quorate.runtime.survey import reading_ledger
 from quorate.types.records import Table
 
 
@@ -34,7 +34,7 @@ def prove(
         # A snapshot holds no events: the block itself must execute again.
         return event_text(signed_replay(home, height, progress, height - 1), index)
     replay = signed_replay(home, height, progress)
-    found = answer(reading_replica(home, replay), {"ask": "proof", **question})
+    found = answer(reading_ledger(home, replay), {"ask": "proof", **question})
     if "error" in found:
         raise QuestionFailed(str(found["error"]))
     return str(found["proof"])

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from quorate.replica.ledger import Settings
 from quorate.replica.messages import Append, Effect
 from quorate.replica.records import (
     RESUMED,
@@ -11,7 +12,7 @@ from quorate.replica.records import (
     checkpoint_read,
     checkpoint_signed,
 )
-from quorate.replica.replica import Replica, Settings
+from quorate.replica.replica import Replica
 from quorate.runtime.disk import HomeRefused, HomeUnsound
 from quorate.runtime.files import LogFiles, follow_segments, segment_numbers
 from quorate.runtime.halt import Halt, read_halt, remove_halt

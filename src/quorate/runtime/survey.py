@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
+from quorate.replica.ledger import Ledger, Settings
 from quorate.replica.query import Answer, answer
 from quorate.replica.replay import Replay
-from quorate.replica.replica import Replica, Settings
 from quorate.runtime.disk import HomeRefused
 from quorate.runtime.halt import read_halt
 from quorate.runtime.home import Home, signer_of
@@ -13,10 +13,10 @@ from quorate.runtime.recover import Progress, restored, segments_listed, snapsho
 from quorate.storage.log import Record
 
 
-def reading_replica(home: Home, replay: Replay) -> Replica:
-    """Make a replica that is only asked: it has no key."""
+def reading_ledger(home: Home, replay: Replay) -> Ledger:
+    """Make a ledger that is only asked: it has no key."""
     settings = Settings(home.identity, b"", known_signer(home, replay))
-    return Replica(replay.executor, settings, replay.checkpoint, replay.trades)
+    return Ledger(replay.executor, settings, replay.checkpoint, replay.trades)
 
 
 def known_signer(home: Home, replay: Replay) -> bytes:
@@ -36,10 +36,10 @@ def survey(home: Home, progress: Progress | None = None) -> dict[str, Any]:
     notes: list[Record] = []
     replay = restored(home, None, progress, notes=notes)
     segments = segments_listed(home)
-    replica = reading_replica(home, replay)
+    ledger = reading_ledger(home, replay)
 
     def asked(ask: str, **question: Any) -> Answer:
-        return answer(replica, {"ask": ask, **question})
+        return answer(ledger, {"ask": ask, **question})
 
     markets = []
     for row in asked("markets")["markets"]:
@@ -56,7 +56,7 @@ def survey(home: Home, progress: Progress | None = None) -> dict[str, Any]:
         },
         "resumed": [json.loads(bytes(note.payload)) for note in notes],
         "chain": asked("status"),
-        "checkpoint": asked("checkpoint") if replica.checkpoint else None,
+        "checkpoint": asked("checkpoint") if ledger.checkpoint else None,
         "log": {
             "segments": len(segments),
             "segment_bytes": home.config.segment_bytes,

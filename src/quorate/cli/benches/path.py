@@ -23,8 +23,9 @@ from quorate.codec.items import encode_items
 from quorate.crypto import address_of, key_from_seed, public_key
 from quorate.crypto.signatures import MapCall
 from quorate.replica.intake import judged
+from quorate.replica.ledger import Settings
 from quorate.replica.messages import Effect, Judged, Reply, Request, Sync, Synced
-from quorate.replica.replica import Replica, Settings
+from quorate.replica.replica import Replica
 from quorate.runtime.files import LogFiles
 from quorate.runtime.home import Home, init_home, read_home, signer_of
 from quorate.runtime.recover import recover
