@@ -1,11 +1,17 @@
 """A node's home directory: what `init` writes there and `run` reads.
 
     home/genesis.json          the application's genesis, canonical JSON
-    home/config.toml           what the operator chooses; see CONFIG_TEXT
+    home/config.toml           what the operator chooses; see config.py
     home/keys/checkpoint.key   the key that signs checkpoints: 64 hex digits, mode 0600
     home/keys/ROLE.key         bridge, governance, oracle: of a development chain alone
     home/log, home/snapshots   see files.py
     home/endpoint              where the running node listens
+
+The home of a validator of a chain of many (made by validators.py) has no checkpoint.key, but
+
+    home/consensus.json        the consensus genesis, canonical JSON: who orders the chain, and how
+    home/keys/consensus.key    the key that signs votes and checkpoints: secp256k1
+    home/keys/transport.key    the key that proves itself to other validators: Ed25519 seed
 
 Whatever an operator may have got wrong is a HomeRefused: one sentence, and nothing was changed.
 """
@@ -13,87 +19,59 @@ Whatever an operator may have got wrong is a HomeRefused: one sentence, and noth
 import os
 import secrets
 import shutil
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from quorate.codec.consensus_genesis import (
+    consensus_hash,
+    decode_consensus_genesis,
+    encode_consensus_genesis,
+)
 from quorate.codec.genesis import GenesisInvalid, decode_genesis, encode_genesis, genesis_hash
-from quorate.crypto import is_key, public_key
+from quorate.crypto import address_of, is_key, public_key
 from quorate.execution.machine import genesis_image
 from quorate.execution.spec.genesis import GenesisRefused
 from quorate.runtime import development
+from quorate.runtime.config import CONFIG_TEXT as CONFIG_TEXT
+from quorate.runtime.config import MIB as MIB
+from quorate.runtime.config import Config, read_bytes, read_config
 from quorate.runtime.disk import HomeRefused, fsync_folder, io_failing, write_whole
-from quorate.runtime.endpoint import UNIX, endpoint_read
 from quorate.runtime.files import LOCK_NAME, LOG_FOLDER, SNAPSHOT_FOLDER, LogFiles
+from quorate.runtime.peers.certificates import SEED_BYTES, transport_public_key
 from quorate.storage.log import Identity
 from quorate.types.blocks import Genesis
+from quorate.types.consensus import ConsensusGenesis
 
 GENESIS_NAME: Final = "genesis.json"
+CONSENSUS_NAME: Final = "consensus.json"
 CONFIG_NAME: Final = "config.toml"
 KEYS_FOLDER: Final = "keys"
 CHECKPOINT_KEY: Final = "checkpoint"
+CONSENSUS_KEY: Final = "consensus"
+TRANSPORT_KEY: Final = "transport"
 KEY_MODE: Final = 0o600
-PARTS: Final = (GENESIS_NAME, LOG_FOLDER, SNAPSHOT_FOLDER, LOCK_NAME, CONFIG_NAME, KEYS_FOLDER)
-MIB: Final = 1 << 20
-
-CONFIG_TEXT: Final = """\
-# Quorate node. Every value shown is the default; changes take effect at the next start.
-
-[node]
-# Where clients connect: "unix" is a socket in this folder, which guards it, and whose path must
-# be short; or "tcp:127.0.0.1:7070".
-listen = "unix"
-# An empty block after this much silence, so that orders expire without traffic; 0 for none.
-heartbeat_ms = 0
-# Threads that verify signatures; 0 is one per processor.
-admission_threads = 0
-# Requests waiting in memory, in MiB, before clients are told to send later.
-queue_mib = 64
-# "kernel" runs the compiled rules, "spec" their readable definition: slow, for comparison.
-machine = "kernel"
-
-[log]
-# Size of one preallocated segment.
-segment_mib = 64
-# Where segments and snapshots go that are no longer needed; "" deletes them.
-archive = ""
-
-[snapshots]
-# A snapshot every so many blocks; 0 for none, and then the log is never pruned.
-every_blocks = 10000
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """What config.toml says. archive: None deletes."""
-
-    listen: str
-    heartbeat_ms: int
-    admission_threads: int
-    queue_mib: int
-    machine: str
-    segment_mib: int
-    archive: Path | None
-    every_blocks: int
-
-    @property
-    def segment_bytes(self) -> int:
-        """Size of a segment of the log."""
-        return self.segment_mib * MIB
+PARTS: Final = (
+    GENESIS_NAME, CONSENSUS_NAME, LOG_FOLDER, SNAPSHOT_FOLDER, LOCK_NAME, CONFIG_NAME, KEYS_FOLDER
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A home that has been read and found sound."""
+    """A home that has been read and found sound.
+
+    consensus: None of a node alone. me: the validator's index in it, -1 of a node alone.
+    """
 
     path: Path
     genesis: Genesis
     genesis_hash: bytes
     config: Config
+    consensus: ConsensusGenesis | None = None
+    consensus_hash: bytes = b""
+    me: int = -1
 
     @property
     def identity(self) -> Identity:
@@ -103,7 +81,7 @@ class Home:
 
 # --- reading -------------------------------------------------------------------------------------
 def read_home(path: Path) -> Home:
-    """Read genesis and configuration. Raises HomeRefused."""
+    """Read genesis and configuration, and of a validator its place. Raises HomeRefused."""
     names = names_in(path)
     if GENESIS_NAME not in names:
         if any(name in names for name in (KEYS_FOLDER, LOG_FOLDER)):
@@ -114,7 +92,15 @@ def read_home(path: Path) -> Home:
             raise HomeRefused(f"{path} is not a home, and not empty; name another folder.")
         raise HomeRefused(f"{path} is not a home; `quorate init {path}` makes one.")
     genesis, digest = read_genesis(path / GENESIS_NAME)
-    return Home(path, genesis, digest, read_config(path / CONFIG_NAME))
+    config = read_config(path / CONFIG_NAME)
+    alone = Home(path, genesis, digest, config)
+    if CONSENSUS_NAME in names:
+        return read_validator(alone)
+    if config.cluster is not None:
+        raise HomeRefused(
+            f"{path} has lost its {CONSENSUS_NAME}; put a copy back, from a peer or a backup."
+        )
+    return alone
 
 
 def names_in(path: Path) -> list[str]:
@@ -125,14 +111,6 @@ def names_in(path: Path) -> list[str]:
         return []
     except NotADirectoryError:
         raise HomeRefused(f"{path} is a file, not a home; name a folder.") from None
-    except OSError as error:
-        raise HomeRefused(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read an operator's file. Raises HomeRefused."""
-    try:
-        return path.read_bytes()
     except OSError as error:
         raise HomeRefused(f"{path} cannot be read: {error.strerror}.") from error
 
@@ -149,54 +127,74 @@ def read_genesis(path: Path) -> tuple[Genesis, bytes]:
     return genesis, genesis_hash(genesis)
 
 
-def read_config(path: Path) -> Config:
-    """Read the configuration; what it does not say is as in CONFIG_TEXT. Raises HomeRefused."""
+def read_consensus(path: Path) -> tuple[ConsensusGenesis, bytes]:
+    """Read a consensus genesis, and give its hash. Raises HomeRefused."""
+    data = read_bytes(path)
     try:
-        tree = tomllib.loads(read_bytes(path).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise HomeRefused(f"{path} is not TOML: {error}.") from error
-    known: dict[str, dict[str, Any]] = tomllib.loads(CONFIG_TEXT)
-    values: dict[str, Any] = {}
-    for section, defaults in known.items():
-        given = tree.pop(section, {})
-        if not isinstance(given, Mapping):
-            raise HomeRefused(f"{path}: {section} must be a section, [{section}].")
-        for key, default in defaults.items():
-            value = given.get(key, default)
-            if type(value) is not type(default):
-                kind = "a text" if isinstance(default, str) else "an integer"
-                raise HomeRefused(f"{path}: {section}.{key} must be {kind}.")
-            values[key] = value
-        for key in given:
-            if key not in defaults:
-                raise HomeRefused(f"{path}: {section}.{key} is not a setting; remove it.")
-    for section in tree:
-        raise HomeRefused(f"{path}: {section} is not a section; remove it.")
-    return checked_config(path, values)
+        consensus = decode_consensus_genesis(data.removesuffix(b"\n"))
+    except GenesisInvalid as error:
+        raise HomeRefused(f"{path}: {error}") from error
+    for index, validator in enumerate(consensus.validators):
+        if address_of(validator.consensus_key) is None:
+            raise HomeRefused(
+                f"{path}: validators[{index}].consensus_key is no point of the curve; "
+                "it must be a secp256k1 public key."
+            )
+    return consensus, consensus_hash(consensus)
 
 
-def checked_config(path: Path, values: dict[str, Any]) -> Config:
-    """Check ranges. Raises HomeRefused."""
-    archive = Path(values["archive"]) if values["archive"] else None
-    config = Config(**{**values, "archive": archive})
-    bounds = {
-        "heartbeat_ms": (0, 3_600_000),
-        "admission_threads": (0, 256),
-        "queue_mib": (16, 1 << 14),
-        "segment_mib": (1, 2048),
-        "every_blocks": (0, 1 << 40),
-    }
-    for key, (low, high) in bounds.items():
-        if not low <= values[key] <= high:
-            raise HomeRefused(f"{path}: {key} must be from {low} to {high}.")
-    if config.machine not in ("kernel", "spec"):
-        raise HomeRefused(f'{path}: machine must be "kernel" or "spec".')
-    endpoint = endpoint_read(config.listen)
-    if config.listen != UNIX and (endpoint is None or endpoint.path):
-        raise HomeRefused(f'{path}: listen must be "unix" or "tcp:HOST:PORT".')
-    if archive is not None and not archive.is_dir():
-        raise HomeRefused(f"{path}: the archive {archive} is not a folder; make it first.")
-    return config
+def read_validator(alone: Home) -> Home:
+    """Complete the home of a validator: its files must fit one another. Raises HomeRefused."""
+    path = alone.path / CONSENSUS_NAME
+    config_path = alone.path / CONFIG_NAME
+    consensus, digest = read_consensus(path)
+    if consensus.chain_id != alone.genesis.chain_id:
+        raise HomeRefused(
+            f"{path} is of chain {consensus.chain_id}, but {GENESIS_NAME} is of chain "
+            f"{alone.genesis.chain_id}; put the files of one chain there."
+        )
+    if consensus.app_genesis != alone.genesis_hash:
+        raise HomeRefused(
+            f"{path} is for the genesis {consensus.app_genesis.hex()}, but {GENESIS_NAME} has the "
+            f"hash {alone.genesis_hash.hex()}; put the files of one chain there."
+        )
+    if alone.config.cluster is None:
+        raise HomeRefused(
+            f"{config_path} has no section [cluster], which a validator of {CONSENSUS_NAME} needs."
+        )
+    peers, validators = len(alone.config.cluster.peers), len(consensus.validators)
+    if peers != validators:
+        raise HomeRefused(
+            f"{config_path}: cluster.peers has {peers} entries, but {CONSENSUS_NAME} has "
+            f"{validators} validators; name one address for each, in that order."
+        )
+    me = own_index(alone.path, consensus)
+    return replace(alone, consensus=consensus, consensus_hash=digest, me=me)
+
+
+def own_index(home: Path, consensus: ConsensusGenesis) -> int:
+    """Say which validator a home's keys are those of. Raises HomeRefused."""
+    public = public_key(read_key(home, CONSENSUS_KEY))
+    transport = transport_public_key(read_secret(home, TRANSPORT_KEY))
+    found: dict[str, int] = {}
+    for index, validator in enumerate(consensus.validators):
+        if validator.consensus_key == public:
+            found[CONSENSUS_KEY] = index
+        if validator.transport_key == transport:
+            found[TRANSPORT_KEY] = index
+    for name, key in ((CONSENSUS_KEY, public), (TRANSPORT_KEY, transport)):
+        if name not in found:
+            raise HomeRefused(
+                f"{key_path(home, name)} is that of {key.hex()}, which no validator of "
+                f"{CONSENSUS_NAME} has; put the right key there."
+            )
+    me, other = found[CONSENSUS_KEY], found[TRANSPORT_KEY]
+    if me != other:
+        raise HomeRefused(
+            f"{key_path(home, TRANSPORT_KEY)} is that of validator {other}, but "
+            f"{CONSENSUS_KEY}.key is that of validator {me}; put the right key there."
+        )
+    return me
 
 
 def key_path(home: Path, name: str) -> Path:
@@ -205,19 +203,32 @@ def key_path(home: Path, name: str) -> Path:
 
 
 def read_key(home: Path, name: str) -> bytes:
-    """Read a secret key. Raises HomeRefused, also when others may read the file."""
+    """Read a secret key of secp256k1. Raises as `read_secret`."""
+    key = read_secret(home, name)
+    if not is_key(key):
+        raise no_key(home, name)
+    return key
+
+
+def no_key(home: Path, name: str) -> HomeRefused:
+    """Say that a file holds no key."""
+    return HomeRefused(f"{key_path(home, name)} holds no key: 64 hex digits are expected.")
+
+
+def read_secret(home: Path, name: str) -> bytes:
+    """Read 32 secret bytes. Raises HomeRefused, also when others may read the file."""
     path = key_path(home, name)
     data = read_bytes(path)
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         raise HomeRefused(f"{path} can be read by others (mode {mode:o}); run chmod 600 on it.")
     try:
-        key = bytes.fromhex(data.decode("ascii").strip())
+        secret = bytes.fromhex(data.decode("ascii").strip())
     except ValueError:
-        key = b""
-    if not is_key(key):
-        raise HomeRefused(f"{path} holds no key: 64 hex digits are expected.")
-    return key
+        secret = b""
+    if len(secret) != SEED_BYTES:
+        raise no_key(home, name)
+    return secret
 
 
 # --- making --------------------------------------------------------------------------------------
@@ -234,20 +245,47 @@ def init_home(
         genesis = development.genesis()
     else:
         genesis, _ = read_genesis(genesis_path)
+    keys = {CHECKPOINT_KEY: fresh_key(), **role_keys(genesis_path)}
     with begun(path):
-        with io_failing("write", path):
-            write_key(path, CHECKPOINT_KEY, fresh_key())
-            if genesis_path is None:
-                for role in development.ROLES:
-                    write_key(path, role, development.role_key(role))
-            write_whole(path / CONFIG_NAME, [config_text.encode("ascii")])
-        config = read_config(path / CONFIG_NAME)
-        home = Home(path, genesis, genesis_hash(genesis), config)
-        LogFiles.create(path, home.identity, config.segment_bytes).close()
-        with io_failing("write", path):
-            # The genesis comes last: without it a folder is no home, whatever else a crash left.
-            write_whole(path / GENESIS_NAME, [encode_genesis(genesis)])
+        home = founded(path, genesis, config_text, keys)
+        publish(home)
     return home
+
+
+def role_keys(genesis_path: Path | None) -> dict[str, bytes]:
+    """Give the keys that a home of the development chain holds besides its own."""
+    roles = development.ROLES if genesis_path is None else ()
+    return {role: development.role_key(role) for role in roles}
+
+
+def founded(
+    path: Path,
+    genesis: Genesis,
+    config_text: str,
+    keys: Mapping[str, bytes],
+    consensus: ConsensusGenesis | None = None,
+) -> Home:
+    """Write all of a home but its genesis, within `begun`. Raises HomeRefused, StorageFailed."""
+    with io_failing("write", path):
+        for name, key in keys.items():
+            write_key(path, name, key)
+        write_whole(path / CONFIG_NAME, [config_text.encode("ascii")])
+        if consensus is not None:
+            write_whole(path / CONSENSUS_NAME, [encode_consensus_genesis(consensus)])
+    home = Home(path, genesis, genesis_hash(genesis), read_config(path / CONFIG_NAME))
+    if consensus is not None:
+        home = read_validator(home)
+    LogFiles.create(path, home.identity, home.config.segment_bytes).close()
+    return home
+
+
+def publish(home: Home) -> None:
+    """Write the genesis of a home that is founded. Raises StorageFailed.
+
+    It comes last: without it a folder is no home, whatever else a crash left.
+    """
+    with io_failing("write", home.path):
+        write_whole(home.path / GENESIS_NAME, [encode_genesis(home.genesis)])
 
 
 @contextmanager
@@ -300,5 +338,6 @@ def write_key(home: Path, name: str, key: bytes) -> None:
 
 def signer_of(home: Path) -> tuple[bytes, bytes]:
     """Read the key that signs checkpoints; give it and its public key. Raises HomeRefused."""
-    key = read_key(home, CHECKPOINT_KEY)
+    name = CONSENSUS_KEY if CONSENSUS_NAME in names_in(home) else CHECKPOINT_KEY
+    key = read_key(home, name)
     return key, public_key(key)
