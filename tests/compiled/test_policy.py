@@ -21,18 +21,31 @@ def ran(code: str, folder: Path, **settings: str) -> "subprocess.CompletedProces
 
 
 def package(folder: Path, name: str, text: str) -> Path:
+    (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_text(text)
     return folder
 
 
 def test_the_digest_depends_on_every_source_and_its_name(tmp_path: Path) -> None:
-    first = policy.folder_digest(package(tmp_path, "a.py", "x = 1\n"))
+    first = policy.folder_digest(package(tmp_path, "types/a.py", "x = 1\n"))
     assert first == policy.folder_digest(tmp_path)
-    second = policy.folder_digest(package(tmp_path, "a.py", "x = 2\n"))
-    third = policy.folder_digest(package(tmp_path, "b.py", ""))
-    (tmp_path / "b.py").rename(tmp_path / "c.py")
+    second = policy.folder_digest(package(tmp_path, "types/a.py", "x = 2\n"))
+    third = policy.folder_digest(package(tmp_path, "types/b.py", ""))
+    (tmp_path / "types" / "b.py").rename(tmp_path / "types" / "c.py")
     fourth = policy.folder_digest(tmp_path)
     assert len({first, second, third, fourth}) == 4
+
+
+def test_rooms_that_no_kernel_can_import_do_not_count(tmp_path: Path) -> None:
+    before = policy.folder_digest(package(tmp_path, "types/a.py", "x = 1\n"))
+    assert policy.folder_digest(package(tmp_path, "runtime/a.py", "x = 1\n")) == before
+    assert policy.folder_digest(package(tmp_path, "execution/a.py", "x = 1\n")) != before
+
+
+def test_every_kernel_stands_in_a_room_that_counts() -> None:
+    for path in policy.source_paths(policy.PACKAGE):
+        if "@kernel(" in path.read_text(encoding="utf-8"):
+            assert path in policy.kernel_sources(policy.PACKAGE), path
 
 
 @pytest.mark.parametrize(

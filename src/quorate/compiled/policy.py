@@ -2,8 +2,9 @@
 
 Numba's own cache notices a change in the file that holds a kernel, and nothing else: not a changed
 helper in another file, not a changed limit, not NUMBA_BOUNDSCHECK. So the cache folder is named by
-a digest over everything that the machine code depends on: all sources of the package, the versions
-of numba, llvmlite and numpy, the CPU with its features, bounds checking, and every NUMBA_ setting.
+a digest over everything that the machine code depends on: all sources of the rooms that hold
+kernels and of those below (imports go strictly downward, so nothing else can reach a kernel), the
+versions of numba, llvmlite and numpy, the CPU with its features, bounds checking, and every NUMBA_ setting.
 A folder is then right for ever, and a stale one is never read.
 
 The folder is `kernels-<digest>` under $QUORATE_CACHE_DIR, or $XDG_CACHE_HOME/quorate, or
@@ -35,6 +36,10 @@ PACKAGE = Path(__file__).resolve().parent.parent
 FOLDERS_KEPT = 4
 FOLDER_PREFIX = "kernels-"
 DIGEST_HEX = 32
+# The rooms that hold kernels, and all rooms that those may import.
+ROOMS = (
+    "types", "compiled", "codec", "crypto", "instruments", "admission", "execution", "commitment"
+)  # fmt: skip
 LIBRARIES = ("numba", "llvmlite", "numpy")
 
 
@@ -52,10 +57,17 @@ def source_paths(package: Path) -> list[Path]:
     return sorted(package.rglob("*.py"), key=lambda path: path.relative_to(package).as_posix())
 
 
+def kernel_sources(package: Path) -> list[Path]:
+    """List the sources of which machine code may be made, in the same order."""
+    return [
+        path for path in source_paths(package) if path.relative_to(package).parts[0] in ROOMS
+    ]
+
+
 def sources_digest(package: Path) -> bytes:
-    """Digest the names and bytes of all Python sources under `package`; 32 bytes."""
+    """Digest the names and bytes of the sources of all kernels under `package`; 32 bytes."""
     digest = hashlib.sha256()
-    for path in source_paths(package):
+    for path in kernel_sources(package):
         text = path.read_bytes()
         name = path.relative_to(package).as_posix().encode()
         digest.update(b"%d %s %d " % (len(name), name, len(text)))

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from quorate.compiled.modules import KERNEL_MODULES
-from quorate.compiled.policy import FOLDER, JIT_DISABLED, PACKAGE, folder_ready, source_paths
+from quorate.compiled.policy import FOLDER, JIT_DISABLED, PACKAGE, folder_ready, kernel_sources
 
 MARKER = FOLDER / "warm"
 IMPORT_ONE = "import importlib, sys; importlib.import_module(sys.argv[1])"
@@ -23,9 +23,9 @@ Progress = Callable[[str, float, int, int], None]
 
 
 def sources_stamp() -> str:
-    """Digest the file times of all sources: numba compiles again when one of them changes."""
+    """Digest the file times of the sources: numba compiles again when one of them changes."""
     digest = hashlib.sha256()
-    for path in source_paths(PACKAGE):
+    for path in kernel_sources(PACKAGE):
         digest.update(b"%s %d\n" % (str(path).encode(), path.stat().st_mtime_ns))
     return digest.hexdigest()
 
