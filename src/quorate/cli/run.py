@@ -22,6 +22,11 @@ def command(
         found = read_home(home)
         listen_endpoint(found.path, found.config.listen)
         warmed()
+        if found.consensus is not None:
+            from quorate.cli.run_validator import run_validator
+
+            run_validator(found, as_json)
+            return
         # Importing these compiles what is not compiled yet, without a word.
         from quorate.runtime.node import run_node
         from quorate.runtime.start import Started, refuse_halted, start

@@ -21,7 +21,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from quorate.commitment.proof import account_proof, checkpoint_fields, exported, order_proof
+from quorate.commitment.proof import (
+    Proof,
+    account_proof,
+    checkpoint_fields,
+    exported,
+    order_proof,
+)
 from quorate.replica.views import positions
 from quorate.types.records import ADDRESS_BYTES, Table
 
@@ -208,18 +214,24 @@ def order(ledger: "Ledger", question: Question) -> Answer:
     return fields(ledger.executor.tables.rows(Table.ORDERS)[order_slot(ledger, question)])
 
 
-def proof(ledger: "Ledger", question: Question) -> Answer:
-    """Prove an account with its positions, or an order, under the last checkpoint."""
+def proof_of(ledger: "Ledger", question: Question) -> Proof:
+    """Prove an account with its positions, or an order, under the last checkpoint.
+
+    Raises QuestionRefused.
+    """
     if ledger.checkpoint is None:
         raise QuestionRefused("There is no checkpoint before the first block.")
     tree, views = ledger.executor.tree, ledger.executor.tables.views()
     if "order_id" in question:
         slot = order_slot(ledger, question)
-        made = order_proof(tree, views[Table.ORDERS], slot, ledger.checkpoint)
-    else:
-        slot = account_slot(ledger, question)
-        made = account_proof(tree, views[Table.ACCOUNTS], slot, ledger.checkpoint)
-    return {"proof": exported(made).decode("ascii")}
+        return order_proof(tree, views[Table.ORDERS], slot, ledger.checkpoint)
+    slot = account_slot(ledger, question)
+    return account_proof(tree, views[Table.ACCOUNTS], slot, ledger.checkpoint)
+
+
+def proof(ledger: "Ledger", question: Question) -> Answer:
+    """Give a proof file."""
+    return {"proof": exported(proof_of(ledger, question)).decode("ascii")}
 
 
 HANDLERS: Final[dict[str, Callable[["Ledger", Question], Answer]]] = {

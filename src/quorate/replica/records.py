@@ -5,6 +5,12 @@
     CHECKPOINT  height u64, exec_block_digest 32, state_root 32, signer 33, signature 64; signer
                 and signature are zero where a node only observes
     DELIVERED   height u64, view u64, block digest 32: where agreement put the BLOCK that follows
+    AGREEMENT   an entry of ordering's journal: what it is, u8, and its bytes; labelled by its view
+    PAYLOAD     a block of agreement, before it is voted for; labelled by its view
+    CERTIFIED   a checkpoint certificate
+    EVIDENCE    two votes that prove their signer malicious: length of the first u32, both
+    OBSERVING   nothing: the journal before it was lost, so what was signed is not known
+    VOTING      view u64: an observer votes again, in views above it
     RESUMED     JSON: why a person let a halted node run again, and the halt's own words
 
 A CHECKPOINT follows its BLOCK before the next BLOCK. The signers stand there so that recovery
@@ -28,6 +34,12 @@ from quorate.types.records import ADMITTED, BUNDLE_HEADER
 
 RESUMED: Final = int(Kind.NOTE_FIRST)
 DELIVERED: Final = RESUMED + 1
+AGREEMENT: Final = RESUMED + 2
+PAYLOAD: Final = RESUMED + 3
+CERTIFIED: Final = RESUMED + 4
+EVIDENCE: Final = RESUMED + 5
+OBSERVING: Final = RESUMED + 6
+VOTING: Final = RESUMED + 7
 EPOCH: Final = 0  # validator sets do not change in a chain of one
 TRUSTED: Final = np.dtype([("signer", "u1", (20,)), ("count", "<u4")])
 CHECKPOINT: Final = struct.Struct("<Q32s32s33s64s")

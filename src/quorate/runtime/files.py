@@ -158,6 +158,11 @@ class LogFiles:
         """The greatest height of a block appended, or the height the log was founded on."""
         return self._writer.height_last
 
+    @property
+    def placed(self) -> list[tuple[int, int]]:
+        """Segment and offset of the payload of each entry of the last `append`."""
+        return self._writer.placed
+
     def append(self, entries: Sequence[Entry]) -> range:
         """Write entries; they are not durable yet. Returns their sequences.
 

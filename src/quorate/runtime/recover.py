@@ -76,9 +76,13 @@ def snapshots_found(home: Home) -> list[SnapshotFound]:
     return found
 
 
-def decided(snapshots: list[SnapshotFound], segments: list[SegmentFound]) -> Plan:
-    """Decide what to load. Raises HomeUnsound."""
-    plan = decide(snapshots, segments)
+def decided(
+    snapshots: list[SnapshotFound],
+    segments: list[SegmentFound],
+    sequence_keep: int | None = None,
+) -> Plan:
+    """Decide what to load, and what may go. Raises HomeUnsound."""
+    plan = decide(snapshots, segments, sequence_keep)
     if isinstance(plan, Refusal):
         raise HomeUnsound(plan.sentence)
     return plan

@@ -68,14 +68,19 @@ def make(home: Home, height: int) -> Made:
     return Made("", tuple(snapshots_found(home)))
 
 
-def prune_plan(home: Home, snapshots: Sequence[SnapshotFound]) -> Plan:
-    """Decide what the snapshots that were found make superfluous."""
+def prune_plan(
+    home: Home, snapshots: Sequence[SnapshotFound], sequence_keep: int | None = None
+) -> Plan:
+    """Decide what the snapshots that were found make superfluous.
+
+    sequence_keep: the first record that agreement would still replay.
+    """
     segments = segments_listed(home)
     # The last segment's header does not know its last height; what has a snapshot was logged.
     reached = max([found.height for found in snapshots if found.sound], default=0)
     last = segments[-1]
     segments[-1] = last._replace(height_last=max(last.height_last, reached))
-    return decided(list(snapshots), segments)
+    return decided(list(snapshots), segments, sequence_keep)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -101,6 +101,8 @@ class Writer:
         self.life = tail.life
         self._entropy = entropy
         self._syncing: int | None = None
+        # Segment and offset of the payload of each entry of the last `append`.
+        self.placed: list[tuple[int, int]] = []
 
     @classmethod
     def founded(
@@ -161,6 +163,7 @@ class Writer:
         run: list[bytes] = []
         run_from = self.position
         sequence_first = self.sequence_last + 1
+        self.placed = []
         for entry in entries:
             if not self._fits(RECORD_OVERHEAD_BYTES + len(entry.payload)):
                 number = self.header.number
@@ -172,6 +175,7 @@ class Writer:
             self.sequence_last += 1
             if entry.kind == Kind.BLOCK:
                 self.height_last = max(self.height_last, entry.height)
+            self.placed.append((self.header.number, self.position + RECORD_OVERHEAD_BYTES))
             run.append(self._record(entry))
         if run:
             operations.append(Write(self.header.number, run_from, b"".join(run)))

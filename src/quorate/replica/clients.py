@@ -1,0 +1,180 @@
+"""What clients and other validators want ordered: into the pool, and to everybody.
+
+A bundle is checked once per node, wherever it comes from first. While it is with admission a second
+copy is dropped; the client of that copy waits for the same result.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from quorate.codec.items import decode_items
+from quorate.codec.peer import BUNDLES_BYTES_MAX, Bundles, PeerKind
+from quorate.replica.blocks import hash_of
+from quorate.replica.claims import Claim, Claims
+from quorate.replica.mempool import OWN_CLIENTS, Bundle
+from quorate.replica.messages import Refuse, Request, Span
+from quorate.replica.parts import Parts
+from quorate.replica.replica import refused
+from quorate.replica.validator_messages import Admit, Admitted
+from quorate.types.blocks import Item
+from quorate.types.codes import Reject
+
+ADMITTING_BYTES_MAX: Final = 32 << 20  # of all sources, with admission
+PEER_ADMITTING_BYTES_MAX: Final = 8 << 20
+REGOSSIP_BYTES_MAX: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Items from one source. names: their hashes; asked: the indexes that admission has."""
+
+    source: int
+    client: int
+    number: int
+    items: tuple[Item, ...]
+    names: tuple[bytes, ...]
+    asked: tuple[int, ...]
+    size: int
+
+
+class Clients:
+    """Requests on their way into the pool."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.inquiries: dict[int, Inquiry] = {}
+        self.admitting: dict[int, int] = {}
+        self.admitting_bytes = 0
+
+    @property
+    def claims(self) -> Claims:
+        """Who waits for what."""
+        return self.parts.claims
+
+    def requested(self, request: Request) -> None:
+        """Take a client's items."""
+        items = decode_items(request.data)
+        if isinstance(items, Reject) or not items:
+            code = items if isinstance(items, Reject) else Reject.LENGTH_MUST_MATCH_COUNT
+            self.parts.at_once(Refuse(request.client, request.number, code))
+            return
+        if self.admitting_bytes + len(request.data) > ADMITTING_BYTES_MAX:
+            code = Reject.BLOCK_FULL_SEND_LATER
+            self.parts.at_once(Refuse(request.client, request.number, code))
+            return
+        self.inquire(OWN_CLIENTS, request.client, request.number, items, len(request.data))
+
+    def gossiped(self, peer: int, bundles: Bundles) -> None:
+        """Take bundles from a validator; what is over its share is dropped, and it is counted."""
+        size = len(bundles.data)
+        if self.admitting.get(peer, 0) + size > PEER_ADMITTING_BYTES_MAX:
+            self.parts.count("gossip_dropped")
+            return
+        self.inquire(peer, 0, 0, bundles.items, size)
+
+    def inquire(
+        self, source: int, client: int, number: int, items: tuple[Item, ...], size: int
+    ) -> None:
+        """Have admission look at what is not known to be sound."""
+        verified = self.parts.mempool.verified
+        names = tuple([hash_of(item) for item in items])
+        asked = tuple([at for at, name in enumerate(names) if verified(name) is None])
+        inquiry = Inquiry(source, client, number, items, names, asked, size)
+        if not asked:
+            self.judged(inquiry, ())
+            return
+        ticket = self.parts.ticket()
+        self.inquiries[ticket] = inquiry
+        self.admitting[source] = self.admitting.get(source, 0) + size
+        self.admitting_bytes += size
+        self.parts.at_once(Admit(ticket, tuple([items[at] for at in asked])))
+
+    def admitted(self, event: Admitted) -> None:
+        """Take admission's answer."""
+        inquiry = self.inquiries.pop(event.ticket, None)
+        if inquiry is None:
+            return
+        self.admitting[inquiry.source] -= inquiry.size
+        self.admitting_bytes -= inquiry.size
+        self.judged(inquiry, event.bundles)
+
+    def judged(self, inquiry: Inquiry, found: tuple[Bundle | Reject, ...]) -> None:
+        """Put what is sound into the pool, and tell the client of what is not."""
+        judgement = dict(zip(inquiry.asked, found, strict=True))
+        codes: list[int] = [0] * len(inquiry.items)
+        sound: list[Bundle] = []
+        places: list[int] = []
+        seen: dict[bytes, None] = {}
+        for at, name in enumerate(inquiry.names):
+            bundle = judgement.get(at) if at in judgement else self.parts.mempool.verified(name)
+            if isinstance(bundle, Reject):
+                codes[at] = int(bundle)
+            elif bundle is None or name in seen:
+                # Forgotten since we looked, which a full pool does; or twice in one request.
+                full = Reject.BLOCK_FULL_SEND_LATER
+                codes[at] = int(Reject.NONCE_ALREADY_USED if name in seen else full)
+            else:
+                seen[name] = None
+                sound.append(bundle)
+                places.append(at)
+        if inquiry.source != OWN_CLIENTS:
+            if len(sound) < len(inquiry.items):
+                self.parts.count("gossip_unsound", len(inquiry.items) - len(sound))
+            self.parts.mempool.add(sound, inquiry.source)
+            return
+        self.pooled(inquiry, codes, sound, places)
+
+    def pooled(
+        self, inquiry: Inquiry, codes: list[int], sound: list[Bundle], places: list[int]
+    ) -> None:
+        """Let a client's sound bundles wait, and send them to all validators."""
+        waiting: list[Bundle] = []
+        outcomes = self.parts.mempool.add(sound, OWN_CLIENTS)
+        for at, bundle, outcome in zip(places, sound, outcomes, strict=True):
+            code = outcome.reject
+            if outcome.name == "FINAL":
+                code = Reject.NONCE_ALREADY_USED
+            if code:
+                codes[at] = int(code)
+            else:
+                waiting.append(bundle)
+        if not waiting:
+            span = Span(inquiry.client, inquiry.number, tuple(codes), 0, 0)
+            self.parts.at_once(refused(span))
+            return
+        names = tuple([bundle.hash for bundle in waiting])
+        self.claims.add(Claim(inquiry.client, inquiry.number, tuple(codes), names))
+        self.gossip([bundle.item for bundle in waiting], None)
+
+    def gossip(self, items: list[bytes], peer: int | None) -> None:
+        """Send bundles to a validator, or to all, in frames of bounded size."""
+        run: list[bytes] = []
+        size = 0
+        for item in items:
+            if run and size + len(item) > BUNDLES_BYTES_MAX:
+                self.parts.send_bytes(int(PeerKind.BUNDLES), b"".join(run), peer, True)
+                run, size = [], 0
+            run.append(item)
+            size += len(item)
+        if run:
+            self.parts.send_bytes(int(PeerKind.BUNDLES), b"".join(run), peer, True)
+
+    def peer_up(self, peer: int) -> None:
+        """Send a validator that has come back what our clients wait for."""
+        items: list[bytes] = []
+        size = 0
+        for name in self.claims.waiting:
+            bundle = self.parts.mempool.verified(name)
+            if bundle is not None:
+                items.append(bundle.item)
+                size += len(bundle.item)
+                if size > REGOSSIP_BYTES_MAX:
+                    break
+        self.gossip(items, peer)
+
+    def expire(self, time_ms: int) -> None:
+        """Tell clients of bundles that expired while they waited."""
+        gone = self.parts.mempool.expired(time_ms)
+        for claim in self.claims.withdrawn([bundle.hash for bundle in gone]):
+            code = Reject.BUNDLE_EXPIRED_SIGN_AGAIN
+            self.parts.at_once(Refuse(claim.client, claim.number, code))

@@ -1,0 +1,196 @@
+"""What the parts of a validator share: settings, rooms, the moment, and what a step returns."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from quorate.availability.payloads import PayloadLimits, Payloads
+from quorate.codec.blocks import payload_of
+from quorate.codec.peer import PeerRecord, encode_peer
+from quorate.commitment.proof import Checkpoint, checkpoint_digest
+from quorate.crypto import verify
+from quorate.ordering import messages as agreed
+from quorate.ordering.rules import RULES, Rules
+from quorate.ordering.scheme import Scheme
+from quorate.ordering.simplex import Simplex
+from quorate.ordering.timing import Times
+from quorate.ordering.voting import Floor, Settings
+from quorate.replica.blocks import GENESIS_DIGEST, Blocks
+from quorate.replica.chain import Chain
+from quorate.replica.checkpoints import Checkpoints, Divergence
+from quorate.replica.claims import Claims
+from quorate.replica.mempool import Mempool, PoolLimits
+from quorate.replica.messages import Append, Refuse, Reply
+from quorate.replica.validator_messages import (
+    Admit,
+    Execute,
+    Moment,
+    ReadBlocks,
+    Send,
+    ValidatorEffect,
+)
+from quorate.replica.validity import ParentRef
+from quorate.storage.log import Identity
+from quorate.types.consensus import (
+    VIEW_MAX,
+    Certificate,
+    CheckpointCertificate,
+    CheckpointVote,
+    ConsensusParameters,
+    ValidatorSet,
+)
+
+DELTA_PER_VIEW_TIMEOUT: Final = 3  # a view's whole time is heartbeat and three deltas
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorSettings:
+    """identity: chain and application genesis. me: our index. time_ms: genesis'. nonce: drawn anew
+    at each start, so that an answer which names it is later than the start.
+    """
+
+    identity: Identity
+    validators: ValidatorSet
+    parameters: ConsensusParameters
+    me: int
+    time_ms: int
+    pool: PoolLimits = field(default_factory=PoolLimits)
+    payloads: PayloadLimits = field(default_factory=PayloadLimits)
+    nonce: int = 0
+
+    def times(self) -> Times:
+        """Give agreement's times."""
+        chosen = self.parameters
+        return Times(
+            chosen.delta_ms,
+            chosen.heartbeat_ms,
+            chosen.skip_timeout_ms,
+            chosen.retry_ms,
+            chosen.standstill_ms,
+            max(chosen.delta_ms, chosen.view_timeout_ms_max // DELTA_PER_VIEW_TIMEOUT),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """What the log says of agreement (resuming.py). The default is a chain that begins.
+
+    tip: the last block delivered, finalization its own or None. entries: of ordering's journal.
+    blocks: payload records above the tip. digests, certificates: of delivered heights. signed: our
+    checkpoint of the tip. observing: the journal before was lost: vote only when it is safe again.
+    """
+
+    tip: ParentRef | None = None
+    finalization: Certificate | None = None
+    entries: tuple[tuple[int, bytes], ...] = ()
+    blocks: tuple[bytes, ...] = ()
+    digests: dict[int, bytes] = field(default_factory=dict)
+    certificates: dict[int, Certificate] = field(default_factory=dict)
+    checkpoint: CheckpointCertificate | None = None
+    signed: Checkpoint | None = None
+    observing: bool = False
+    vote_above: int = 0
+
+
+def checkpoint_checking(
+    identity: Identity, validators: ValidatorSet
+) -> Callable[[CheckpointVote], bool]:
+    """Make the check of a checkpoint vote's signature, by the validators' keys."""
+
+    def holds(vote: CheckpointVote) -> bool:
+        bare = Checkpoint(
+            identity.chain_id,
+            identity.app_genesis,
+            vote.epoch,
+            vote.height,
+            vote.exec_block_digest,
+            vote.state_root,
+            {},
+        )
+        return verify(validators.keys[vote.signer], checkpoint_digest(bare), vote.signature)
+
+    return holds
+
+
+class Parts:
+    """The rooms of one validator, and the lists that a step fills.
+
+    early: may leave at once. appends, after: what the log takes, and what waits for it. fed:
+    events for ordering, taken one after the other.
+    """
+
+    def __init__(
+        self,
+        settings: ValidatorSettings,
+        scheme: Scheme,
+        holds: Callable[[CheckpointVote], bool],
+        resumption: Resumption,
+        rules: Rules = RULES,
+    ) -> None:
+        self.settings = settings
+        self.scheme = scheme
+        validators = settings.validators
+        tip = resumption.tip or ParentRef(0, GENESIS_DIGEST, 0, settings.time_ms)
+        vote_above = VIEW_MAX if resumption.observing else resumption.vote_above
+        payload = payload_of(tip.digest)
+        self.simplex = Simplex(
+            Settings(validators, settings.me, settings.times(), vote_above),
+            scheme,
+            Floor(tip.view, payload, resumption.finalization),
+            resumption.entries,
+            rules,
+        )
+        self.mempool = Mempool(settings.pool)
+        self.payloads = Payloads(settings.me, len(validators.keys), settings.payloads)
+        self.blocks = Blocks(validators, settings.parameters, self.mempool, holds, tip)
+        self.chain = Chain(self.blocks)
+        self.chain.digests = dict(resumption.digests)
+        self.chain.certificates = dict(resumption.certificates)
+        self.claims = Claims()
+        best = resumption.checkpoint
+        self.checkpoints = Checkpoints(validators, settings.me, holds, tip.height, best)
+        self.divergence: Divergence | None = None
+        self.now = Moment(0, 0)
+        self.peers: dict[int, None] = {}
+        self.early: list[ValidatorEffect] = []
+        self.appends: list[Append] = []
+        self.after: list[ValidatorEffect] = []
+        self.fed: deque[agreed.Event] = deque()
+        self.counts: dict[str, int] = {}
+        self.tickets = 0
+
+    def ticket(self) -> int:
+        """Number a question to another place of work."""
+        self.tickets += 1
+        return self.tickets
+
+    def feed(self, event: agreed.Event) -> None:
+        """Have ordering take an event, after those that are fed already."""
+        self.fed.append(event)
+
+    def append(self, kind: int, label: int, payload: bytes) -> None:
+        """Write a record before anything of this step, but what is early, leaves."""
+        self.appends.append(Append(kind, label, payload))
+
+    def send(self, record: PeerRecord, peer: int | None = None, early: bool = False) -> None:
+        """Send a message to a validator, or to all others."""
+        kind, body = encode_peer(record, len(self.settings.validators.keys))
+        self.send_bytes(int(kind), body, peer, early)
+
+    def send_bytes(self, kind: int, body: bytes, peer: int | None, early: bool = False) -> None:
+        """Send a message that is written already."""
+        (self.early if early else self.after).append(Send(peer, kind, body, early))
+
+    def store(self, digest: bytes, data: bytes) -> None:
+        """Keep the bytes of a block that we are sure to need."""
+        self.payloads.keep(digest)
+        self.payloads.offer(digest, data, self.settings.me)
+
+    def at_once(self, effect: Admit | Execute | ReadBlocks | Reply | Refuse) -> None:
+        """Return an effect that waits for no record of this step."""
+        self.early.append(effect)
+
+    def count(self, name: str, times: int = 1) -> None:
+        """Count for metrics."""
+        self.counts[name] = self.counts.get(name, 0) + times

@@ -1,0 +1,76 @@
+"""Back from a lost journal: observe until it is safe to vote (CONSENSUS 3, J12).
+
+What this validator signed is not known to it any more. It asks every peer where it is, with a nonce
+of this start, so that the answer is later than whatever was signed before. When peers of weight
+more than W - q + f have answered with their view and the certificate that let them in, at least one
+honest peer of every quorum that could hold an old vote of ours has; it votes in views above the
+highest plus VIEWS_CLEAR, and writes that down.
+"""
+
+from typing import Final
+
+from quorate.codec.peer import Status, WantStatus
+from quorate.ordering.scheme import certificate_holds
+from quorate.replica.parts import Parts
+from quorate.replica.records import VOTING
+from quorate.types.consensus import VoteKind, faulty_weight_max
+
+VIEWS_CLEAR: Final = 3
+
+
+class Rejoining:
+    """Answers of peers, while observing; and our own answers to others."""
+
+    def __init__(self, parts: Parts, observing: bool) -> None:
+        self.parts = parts
+        self.observing = observing
+        self.views: dict[int, int] = {}
+
+    def peer_up(self, peer: int) -> None:
+        """Ask a validator where it is."""
+        if self.observing:
+            self.parts.send(WantStatus(self.parts.settings.nonce), peer)
+
+    def asked(self, peer: int, want: WantStatus) -> None:
+        """Say where we are."""
+        parts = self.parts
+        view = parts.simplex.view
+        before = parts.simplex.rounds.find(view - 1)
+        entry = before.ending() if before is not None else None
+        if entry is None:
+            entry = parts.simplex.floor.certificate
+        base = min(parts.chain.digests, default=0)
+        status = Status(want.nonce, view, parts.blocks.tip.height, base, 0, entry)
+        parts.send(status, peer)
+
+    def answered(self, peer: int, status: Status) -> None:
+        """Take where a validator is; vote again when enough have said so."""
+        parts = self.parts
+        if not self.observing or status.nonce != parts.settings.nonce:
+            return
+        if not self.sound(status):
+            parts.count("statuses_unsound")
+            return
+        self.views[peer] = max(self.views.get(peer, 0), status.view)
+        validators = parts.settings.validators
+        weight = validators.weight_of(tuple(sorted(self.views)))
+        wanted = validators.total - validators.quorum + faulty_weight_max(validators.total)
+        if weight <= wanted:
+            return
+        above = max(self.views.values()) + VIEWS_CLEAR
+        self.observing = False
+        parts.simplex.vote_above = above
+        parts.append(VOTING, above, above.to_bytes(8, "little"))
+
+    def sound(self, status: Status) -> bool:
+        """Check that a certificate let a peer into the view that it names."""
+        entry = status.entry
+        if entry is None:
+            return status.view <= 1
+        validators = self.parts.settings.validators
+        scheme = self.parts.scheme
+        reached = entry.subject.view + 1
+        final = entry.subject.kind == VoteKind.FINALIZE
+        if status.view != reached and not (final and status.view > reached):
+            return False
+        return certificate_holds(entry, validators, scheme, validators.quorum)

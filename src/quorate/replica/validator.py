@@ -1,0 +1,389 @@
+"""One validator: agreement, blocks, pool, checkpoints and clients put together. Sans-IO.
+
+    Requested   -> bundles not seen before go to admission, the sound ones into the pool and to all
+                   validators; a full pool is a clear reject (clients.py)
+    ordering    -> Build: a block of what waits, or after the heartbeat an empty one (building.py)
+                   Verify, Certify: judge the block, as soon as all its parts are at hand
+                   Finalized: deliver it and its ancestors in order (following.py)
+    delivery    -> Execute, and the ledger's Settled comes back: our checkpoint, sent to all
+    checkpoints -> a certificate for headers and proofs; against a third of the stake: Halt
+
+What a step returns stands in this order: what may leave early; everything to append; one Sync; all
+that may only be said once that is durable. So no vote, certificate or checkpoint is out of the
+house before it is on disk, whatever the driver does between steps.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from quorate.codec.blocks import (
+    DecodedBlock,
+    encode_checkpoint_certificate,
+    encode_checkpoint_vote,
+)
+from quorate.codec.consensus import MessageInvalid, encode_vote
+from quorate.codec.peer import (
+    Bundles,
+    PeerKind,
+    PeerRecord,
+    Range,
+    Status,
+    WantCertificates,
+    WantPayload,
+    WantRange,
+    WantStatus,
+    decode_peer,
+)
+from quorate.commitment.proof import Checkpoint
+from quorate.ordering import messages as agreed
+from quorate.ordering.rules import RULES, Rules
+from quorate.ordering.scheme import Scheme
+from quorate.replica.building import Building
+from quorate.replica.checkpoints import Divergence
+from quorate.replica.clients import Clients
+from quorate.replica.following import Following
+from quorate.replica.messages import Halt, Settled, Sync
+from quorate.replica.parts import Parts, Resumption, ValidatorSettings
+from quorate.replica.records import AGREEMENT, CERTIFIED, EVIDENCE
+from quorate.replica.rejoining import Rejoining
+from quorate.replica.validator_messages import (
+    Accused,
+    Admitted,
+    BlocksRead,
+    FromPeer,
+    Moment,
+    PeerDown,
+    PeerUp,
+    Progress,
+    Requested,
+    Stopping,
+    Tick,
+    ValidatorEffect,
+    ValidatorEvent,
+    Wake,
+)
+from quorate.types.consensus import (
+    Certificate,
+    CheckpointVote,
+    Evidence,
+    Vote,
+)
+
+NEVER: Final = 2**62
+CHECKPOINT_REPEAT_MS: Final = 1_000
+
+
+class Validator:
+    """The core of one validator. `start` once, then `step` for every event."""
+
+    def __init__(
+        self,
+        settings: ValidatorSettings,
+        scheme: Scheme,
+        holds: Callable[[CheckpointVote], bool],
+        resumption: Resumption | None = None,
+        rules: Rules = RULES,
+    ) -> None:
+        """Restore from what the log says. Raises JournalRefused.
+
+        scheme: signs and checks votes. holds: checks checkpoint votes.
+        """
+        self.resumption = resumption = resumption or Resumption()
+        self.parts = Parts(settings, scheme, holds, resumption, rules)
+        self.building = Building(self.parts)
+        self.following = Following(self.parts, self.building)
+        self.clients = Clients(self.parts)
+        self.rejoining = Rejoining(self.parts, resumption.observing)
+        self.stopped = False
+        self.wake_at = NEVER
+        self.repeat_at = NEVER
+        self.best_logged = 0
+        self.own_vote: CheckpointVote | None = None
+        self.handlers: dict[type[Any], Callable[[Any], None]] = {
+            Tick: self.on_tick,
+            FromPeer: self.on_frame,
+            PeerUp: self.on_peer_up,
+            PeerDown: self.on_peer_down,
+            Requested: self.on_requested,
+            Admitted: self.on_admitted,
+            Settled: self.on_settled,
+            BlocksRead: self.following.blocks_read,
+            Stopping: self.on_stopping,
+        }
+        self.peer_handlers: dict[type[Any], Callable[[int, Any], None]] = {
+            Vote: self.on_agreed,
+            Certificate: self.on_agreed,
+            WantCertificates: self.on_want_certificates,
+            WantPayload: self.on_want_payload,
+            Bundles: self.clients.gossiped,
+            CheckpointVote: self.on_checkpoint,
+            WantRange: self.on_want_range,
+            Range: self.following.range_came,
+            WantStatus: self.rejoining.asked,
+            Status: self.rejoining.answered,
+        }
+        self.ordering_handlers: dict[type[Any], Callable[[Any], None]] = {
+            agreed.Journal: self.on_journal,
+            agreed.Tell: self.on_tell,
+            agreed.Build: self.building.asked_to_build,
+            agreed.Verify: self.building.asked_to_verify,
+            agreed.Certify: self.building.asked_to_certify,
+            agreed.Finalized: self.following.finalized,
+            agreed.Accuse: self.on_accuse,
+            agreed.Entered: self.on_entered,
+            agreed.GaveUp: self.on_gave_up,
+            agreed.Wake: self.on_wake,
+        }
+        self.restore(resumption)
+
+    def restore(self, resumption: Resumption) -> None:
+        """Take back blocks that were written down and not delivered."""
+        for data in resumption.blocks:
+            decoded = self.parts.blocks.decode(data)
+            self.parts.store(decoded.digest, data)
+            for effect in self.parts.blocks.hold(decoded, data, self.parts.ticket()):
+                self.parts.at_once(effect)
+            self.parts.blocks.held[decoded.digest].logged = True
+        if resumption.checkpoint is not None:
+            self.best_logged = resumption.checkpoint.height
+
+    # --- the seam --------------------------------------------------------------------------------
+    def start(self, now: Moment) -> list[ValidatorEffect]:
+        """Go on where the log ends."""
+        self.parts.now = now
+        self.repeat_at = now.mono_ms + CHECKPOINT_REPEAT_MS
+        signed = self.resumption.signed
+        if signed is not None:
+            # A crash may have come between the disk and the network.
+            self.parts.checkpoints.recovered(
+                signed.height, signed.exec_block_digest, signed.state_root
+            )
+            if signed.signatures:
+                self.own_vote = own_vote(signed, self.parts.settings.me)
+                self.parts.send(self.own_vote)
+                self.parts.checkpoints.vote(self.own_vote, None)
+        self.ordered(self.parts.simplex.start(now.mono_ms))
+        return self.finished()
+
+    def step(self, now: Moment, event: ValidatorEvent) -> list[ValidatorEffect]:
+        """Take one event; return what to do, in the order of durability."""
+        if self.stopped:
+            return []
+        self.parts.now = now
+        self.handlers[type(event)](event)
+        return self.finished()
+
+    def finished(self) -> list[ValidatorEffect]:
+        """Let ordering take what it was fed, look at the time, and hand the effects over."""
+        parts = self.parts
+        now_ms = parts.now.mono_ms
+        self.note_work()
+        if self.building.due() <= now_ms:
+            self.building.on_time()
+        if self.following.due() <= now_ms:
+            self.following.on_time()
+        if self.repeat_at <= now_ms:
+            self.repeat_checkpoint()
+        if self.wake_at <= now_ms and not parts.fed:
+            parts.feed(agreed.Tick())
+        while parts.fed:
+            self.ordered(parts.simplex.step(now_ms, parts.fed.popleft()))
+        self.certificates_new()
+        if parts.divergence is not None:
+            self.diverged(parts.divergence)
+        effects: list[ValidatorEffect] = [*parts.early, *parts.appends]
+        if parts.appends:
+            effects.append(Sync(parts.blocks.tip.height))
+        effects += parts.after
+        due = min(self.wake_at, self.building.due(), self.following.due(), self.repeat_at)
+        effects.append(Wake(max(due, now_ms + 1)))
+        self.stopped = any(isinstance(effect, Halt) for effect in parts.after)
+        parts.early, parts.appends, parts.after = [], [], []
+        return effects
+
+    def ordered(self, effects: list[agreed.Effect]) -> None:
+        """Carry out what ordering wants."""
+        for effect in effects:
+            self.ordering_handlers[type(effect)](effect)
+
+    def note_work(self) -> None:
+        """Tell ordering whether leaders have something to propose."""
+        parts = self.parts
+        if len(parts.mempool):
+            if parts.simplex.work_since is None:
+                parts.feed(agreed.WorkArrived())
+        elif parts.simplex.work_since is not None:
+            parts.feed(agreed.WorkDone())
+
+    # --- events ----------------------------------------------------------------------------------
+    def on_tick(self, event: Tick) -> None:
+        """Do nothing but what every step does in the end."""
+
+    def on_frame(self, event: FromPeer) -> None:
+        """Take a validator's message; what is none is dropped and counted."""
+        validators = len(self.parts.settings.validators.keys)
+        try:
+            record = decode_peer(event.kind, event.body, validators)
+        except MessageInvalid:
+            self.parts.count("frames_invalid")
+            return
+        if isinstance(record, DecodedBlock):
+            self.building.payload_came(event.peer, record, event.body)
+            self.following.advance()
+            return
+        handler = self.peer_handlers.get(type(record))
+        if handler is None:
+            self.parts.count("frames_unexpected")
+            return
+        handler(event.peer, record)
+
+    def on_peer_up(self, event: PeerUp) -> None:
+        """Greet a validator that has come."""
+        self.parts.peers[event.peer] = None
+        self.clients.peer_up(event.peer)
+        self.rejoining.peer_up(event.peer)
+
+    def on_peer_down(self, event: PeerDown) -> None:
+        """Ask it for nothing any more."""
+        self.parts.peers.pop(event.peer, None)
+
+    def on_requested(self, event: Requested) -> None:
+        """Take a client's request."""
+        self.clients.requested(event.request)
+        self.building.try_build()
+
+    def on_admitted(self, event: Admitted) -> None:
+        """Go on with what was waiting for signatures."""
+        if self.parts.blocks.admitted(event.ticket, event.bundles):
+            self.building.review()
+            self.following.advance()
+        else:
+            self.clients.admitted(event)
+            self.building.try_build()
+
+    def on_settled(self, event: Settled) -> None:
+        """Send our checkpoint of a block that the ledger has executed, and compare."""
+        parts, checkpoint = self.parts, event.checkpoint
+        height, digest = checkpoint.height, checkpoint.exec_block_digest
+        found = parts.checkpoints.settled(height, digest, checkpoint.state_root)
+        if checkpoint.signatures:
+            self.own_vote = own_vote(checkpoint, parts.settings.me)
+            parts.send(self.own_vote)
+            found = found or parts.checkpoints.vote(self.own_vote, None)
+        parts.divergence = parts.divergence or found
+        self.clients.expire(parts.blocks.tip.time_ms)
+        self.following.settled()
+        self.building.try_build()
+
+    def on_stopping(self, event: Stopping) -> None:
+        """Say nothing more."""
+        self.stopped = True
+
+    # --- messages of validators ------------------------------------------------------------------
+    def on_agreed(self, peer: int, message: Vote | Certificate) -> None:
+        """Hand a vote or a certificate to ordering."""
+        self.parts.feed(agreed.Received(peer, message))
+
+    def on_want_certificates(self, peer: int, want: WantCertificates) -> None:
+        """Hand a request for certificates to ordering."""
+        self.parts.feed(agreed.Received(peer, agreed.Want(want.epoch, want.view)))
+
+    def on_want_payload(self, peer: int, want: WantPayload) -> None:
+        """Send a block that we have."""
+        data = self.parts.payloads.find(want.digest)
+        if data is not None:
+            self.parts.send_bytes(int(PeerKind.PAYLOAD), data, peer)
+
+    def on_want_range(self, peer: int, want: WantRange) -> None:
+        """Send finalized blocks to one who is behind."""
+        self.following.serve(peer, want.height)
+
+    def on_checkpoint(self, peer: int, vote: CheckpointVote) -> None:
+        """Take what another validator came to."""
+        found = self.parts.checkpoints.vote(vote, peer)
+        self.parts.divergence = self.parts.divergence or found
+
+    # --- what ordering wants ---------------------------------------------------------------------
+    def on_journal(self, effect: agreed.Journal) -> None:
+        """Write an entry of ordering's journal."""
+        entry = bytes([effect.record]) + effect.data
+        self.parts.append(AGREEMENT, effect.view, entry)
+
+    def on_tell(self, effect: agreed.Tell) -> None:
+        """Send a message of ordering's."""
+        message = effect.message
+        record: PeerRecord
+        if isinstance(message, agreed.Want):
+            record = WantCertificates(message.epoch, message.view)
+        else:
+            record = message
+        self.parts.send(record, effect.to)
+
+    def on_accuse(self, effect: agreed.Accuse) -> None:
+        """Keep the proof that a validator is malicious."""
+        first, second = (encode_vote(vote) for vote in effect.evidence)
+        payload = len(first).to_bytes(4, "little") + first + second
+        self.parts.append(EVIDENCE, effect.evidence.first.subject.view, payload)
+        self.parts.after.append(Accused(effect.signer, Evidence(*effect.evidence)))
+
+    def on_entered(self, effect: agreed.Entered) -> None:
+        """Tell whoever watches."""
+        self.note("view", view=effect.view, leader=effect.leader)
+
+    def on_gave_up(self, effect: agreed.GaveUp) -> None:
+        """Tell whoever watches."""
+        self.note("gave_up", view=effect.view, leader=effect.leader, reason=int(effect.reason))
+
+    def on_wake(self, effect: agreed.Wake) -> None:
+        """Remember when ordering wants to be woken."""
+        self.wake_at = effect.at_ms
+
+    def note(self, what: str, **fields: int) -> None:
+        """Tell whoever watches."""
+        self.parts.after.append(Progress(what, tuple(fields.items())))
+
+    # --- checkpoints -----------------------------------------------------------------------------
+    def certificates_new(self) -> None:
+        """Write down the newest certificate, and tell whoever waits for one."""
+        best = self.parts.checkpoints.best
+        if best is not None and best.height > self.best_logged:
+            self.best_logged = best.height
+            validators = len(self.parts.settings.validators.keys)
+            payload = encode_checkpoint_certificate(best, validators)
+            self.parts.append(CERTIFIED, best.height, payload)
+            self.note("certified", height=best.height)
+
+    def diverged(self, found: Divergence) -> None:
+        """Halt against a third of the stake, and keep what they signed."""
+        for vote in found.votes:
+            payload = encode_checkpoint_vote(vote)
+            self.parts.append(EVIDENCE, found.height, (0).to_bytes(4, "little") + payload)
+        signers = ", ".join(str(vote.signer) for vote in found.votes)
+        reason = (
+            f"validators {signers} signed another state root at height {found.height} than this "
+            f"node's {found.root.hex()[:16]}: one side is wrong, and this node cannot know which"
+        )
+        digest = self.parts.chain.digests.get(found.height, bytes(32))
+        self.parts.after.append(Halt(found.height, digest, reason))
+
+    def repeat_checkpoint(self) -> None:
+        """Send our newest checkpoint vote again where no certificate has come of it."""
+        parts = self.parts
+        self.repeat_at = parts.now.mono_ms + CHECKPOINT_REPEAT_MS
+        best = parts.checkpoints.best
+        own = self.own_vote
+        if own is not None and (best is None or best.height < own.height):
+            parts.send(own)
+
+
+def own_vote(checkpoint: Checkpoint, me: int) -> CheckpointVote:
+    """Give what other validators are told of a checkpoint that we signed."""
+    (signature,) = checkpoint.signatures.values()
+    return CheckpointVote(
+        checkpoint.epoch,
+        checkpoint.height,
+        checkpoint.exec_block_digest,
+        checkpoint.state_root,
+        me,
+        signature,
+    )

@@ -1,0 +1,153 @@
+"""Events that a validator's core takes and effects that it returns, beside those of `messages`.
+
+The order of effects is the order of durability. Effects that say so are *early*: they may leave at
+once, before any Sync; all others wait for every Sync that stands before them, in this step's list
+and in those of earlier steps. A driver may cover several Syncs with one.
+
+A driver has four places of work: the core, which this is for; admission, which checks signatures;
+the ledger, which executes (ledger.py); and the log. What leaves the core for another place comes
+back as an event, whenever it is done:
+
+    Admit      -> Admitted      signatures of bundles not seen before
+    Execute    -> Settled       the ledger's effect, handed to the core after its Sync
+    ReadBlocks -> BlocksRead    payload records from the log, for those who are behind
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from quorate.replica.ledger import Ordered
+from quorate.replica.mempool import Bundle
+from quorate.replica.messages import Append, Halt, Refuse, Reply, Request, Settled, Stop, Sync
+from quorate.types.blocks import Item
+from quorate.types.codes import Reject
+from quorate.types.consensus import Evidence
+
+
+class Moment(NamedTuple):
+    """Now. mono_ms: a clock that never goes back, for timers; wall_ms: unix time, for blocks."""
+
+    mono_ms: int
+    wall_ms: int
+
+
+# --- events --------------------------------------------------------------------------------------
+class Tick(NamedTuple):
+    """Time has passed."""
+
+
+class FromPeer(NamedTuple):
+    """A frame from a validator. peer: its index, authenticated. kind: PeerKind."""
+
+    peer: int
+    kind: int
+    body: bytes
+
+
+class PeerUp(NamedTuple):
+    """A connection stands."""
+
+    peer: int
+
+
+class PeerDown(NamedTuple):
+    """A connection has ended."""
+
+    peer: int
+
+
+class Requested(NamedTuple):
+    """A client of ours sent items."""
+
+    request: Request
+
+
+class Admitted(NamedTuple):
+    """The answer to Admit: a bundle, or why not, for each item."""
+
+    ticket: int
+    bundles: tuple["Bundle | Reject", ...]
+
+
+class BlocksRead(NamedTuple):
+    """The answer to ReadBlocks: bytes, or None where there are none any more."""
+
+    ticket: int
+    blocks: tuple[bytes | None, ...]
+
+
+class Stopping(NamedTuple):
+    """Sign nothing more."""
+
+
+ValidatorEvent = (
+    Tick | FromPeer | PeerUp | PeerDown | Requested | Admitted | BlocksRead | Settled | Stopping
+)
+
+
+# --- effects -------------------------------------------------------------------------------------
+class Send(NamedTuple):
+    """Send a frame to a validator, or to all others (peer None). early: before any Sync."""
+
+    peer: int | None
+    kind: int
+    body: bytes
+    early: bool = False
+
+
+class Admit(NamedTuple):
+    """Check items, none of which is known to be sound."""
+
+    ticket: int
+    items: tuple[Item, ...]
+
+
+class Execute(NamedTuple):
+    """Hand a block to the ledger. Heights rise by one."""
+
+    block: Ordered
+
+
+class ReadBlocks(NamedTuple):
+    """Read PAYLOAD records, by block digest."""
+
+    ticket: int
+    digests: tuple[bytes, ...]
+
+
+class Wake(NamedTuple):
+    """Send a Tick no later than this, of mono_ms; it replaces what was asked before."""
+
+    at_ms: int
+
+
+class Accused(NamedTuple):
+    """A validator is proved malicious; the evidence has been appended."""
+
+    signer: int
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """For whoever watches: never needed to go on. what: a stable word, then its numbers."""
+
+    what: str
+    fields: tuple[tuple[str, Any], ...]
+
+
+ValidatorEffect = (
+    Append
+    | Sync
+    | Send
+    | Admit
+    | Execute
+    | ReadBlocks
+    | Reply
+    | Refuse
+    | Wake
+    | Accused
+    | Progress
+    | Halt
+    | Stop
+)

@@ -1,0 +1,313 @@
+"""The cluster engine: the event loop of one validator, and the threads around it.
+
+    event loop    sockets of clients and of validators, and the core        replica/validator.py
+    admission     signatures of bundles, on a pool of threads               admission/judge.py
+    execution     owns the tables: blocks, questions                        executing.py
+    log           appends, one sync for all that waits, then releases       journal.py
+
+Events that come in one turn of the loop are stepped together, and what they want written goes to
+the log thread as one list. Early effects leave at once; everything else waits for the log thread,
+even when there is nothing to write, so that no later word overtakes an earlier one's sync.
+"""
+
+import asyncio
+import concurrent.futures
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import uvloop
+
+from quorate.admission import admit_block, chain_of
+from quorate.codec.peer import KIND_BYTES_MAX, URGENT
+from quorate.replica.intake import Intake
+from quorate.replica.mempool import bundles_of
+from quorate.replica.messages import Answer, Asked, Refuse, Reply, Settled, Snapshot, SnapshotMade
+from quorate.replica.validator_messages import (
+    Accused,
+    Admit,
+    Admitted,
+    BlocksRead,
+    Execute,
+    FromPeer,
+    Moment,
+    PeerDown,
+    PeerUp,
+    Progress,
+    ReadBlocks,
+    Requested,
+    Send,
+    Stopping,
+    Tick,
+    ValidatorEvent,
+    Wake,
+)
+from quorate.runtime.cluster.answering import Answering
+from quorate.runtime.cluster.begin import Begun
+from quorate.runtime.cluster.executing import Executing, Provable
+from quorate.runtime.cluster.executing import Last as LastTask
+from quorate.runtime.cluster.journal import Journal, Last, Prune
+from quorate.runtime.disk import io_failing, write_whole
+from quorate.runtime.endpoint import ENDPOINT_NAME, SOCKET_NAME, Endpoint, listen_endpoint
+from quorate.runtime.errors import CannotListen, NodeHalted
+from quorate.runtime.home import Home
+from quorate.runtime.node import intake_limits, listening_fault
+from quorate.runtime.peers.frames import Lane
+from quorate.runtime.peers.transport import Limits, Transport
+from quorate.runtime.server import Server
+from quorate.runtime.snapshotting import Snapshotting
+from quorate.runtime.validators import hello_of, material_of_home, seats_of
+
+# A thread that computes in Python gives the others a turn this often: the default of 5 ms would be
+# most of a block's time.
+SWITCH_S: Final = 0.0005
+STOP_S: Final = 10.0
+
+
+class ClusterNode:
+    """One validator that serves. Made on the main thread; `serve` runs until it stops."""
+
+    def __init__(self, home: Home, begun: Begun) -> None:
+        self.home = home
+        self.validator = begun.validator
+        self.ledger = begun.ledger
+        self.chain = chain_of(*home.identity)
+        count = len(self.validator.parts.settings.validators.keys)
+        self.journal = Journal(home, begun.files, count, self.released)
+        for note in begun.notes:
+            self.journal.found(note)
+        self.executing = Executing(self.ledger, self.journal.queue.put)
+        self.intake = Intake(intake_limits(home))
+        self.server = Server(self.intake, self.asked, self.offered)
+        limits = Limits(KIND_BYTES_MAX)
+        self.transport = Transport(
+            home.me, seats_of(home), hello_of(home), material_of_home(home), limits, self
+        )
+        self.answering = Answering(home, self.validator, self.ledger, self.transport)
+        self.snapshotting = Snapshotting(home)
+        self.events: deque[ValidatorEvent] = deque()
+        self.owed: dict[int, tuple[int, int]] = {}
+        self.pumping = False
+        self.wake: asyncio.TimerHandle | None = None
+        self.loop: asyncio.AbstractEventLoop
+        self.stop_wanted: asyncio.Event
+        self.failure: BaseException | None = None
+        threads = home.config.admission_threads or len(os.sched_getaffinity(0))
+        pool = concurrent.futures.ThreadPoolExecutor
+        self.admission = pool(1, "admission")
+        self.recovery = pool(threads, "signatures")
+        self.threads = pool(3, "validator")
+
+    # --- life ------------------------------------------------------------------------------------
+    async def serve(self, announce: Callable[[str], None]) -> None:
+        """Serve until SIGTERM or SIGINT. Raises CannotListen, NodeHalted, NodeStopped."""
+        sys.setswitchinterval(SWITCH_S)
+        self.loop = asyncio.get_running_loop()
+        self.stop_wanted = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, self.stop_wanted.set)
+        endpoint = await self.listen()
+        stopping = asyncio.ensure_future(self.stop_wanted.wait())
+        log = self.loop.run_in_executor(self.threads, self.journal.run)
+        execution = self.loop.run_in_executor(self.threads, self.executing.run)
+        try:
+            cluster = self.home.config.cluster
+            assert cluster is not None
+            await self.transport.start(cluster.listen)
+            announce(str(endpoint))
+            self.carry_out(self.validator.start(self.moment()))
+            ends: list[asyncio.Future[Any]] = [log, execution, stopping]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            await self.close(log, execution)
+        if self.failure is not None:
+            raise self.failure
+
+    async def listen(self) -> Endpoint:
+        """Listen to clients where the configuration says. Raises CannotListen, StorageFailed."""
+        home = self.home.path
+        endpoint = listen_endpoint(home, self.home.config.listen)
+        (home / SOCKET_NAME).unlink(missing_ok=True)
+        try:
+            made = await self.server.listen(endpoint)
+        except OSError as error:
+            raise CannotListen(f"Cannot listen at {endpoint}: {listening_fault(error)}.") from error
+        with io_failing("write", home / ENDPOINT_NAME):
+            write_whole(home / ENDPOINT_NAME, [f"{made}\n".encode()])
+        return made
+
+    async def close(
+        self, log: "asyncio.Future[None]", execution: "asyncio.Future[None]"
+    ) -> None:
+        """Sign nothing more, bring the threads to an end, and raise what ended them."""
+        self.server.deafen()
+        self.validator.step(self.moment(), Stopping())
+        self.executing.queue.put(LastTask())
+        await asyncio.wait([execution], timeout=STOP_S)
+        self.journal.queue.put(Last())
+        await asyncio.wait([log], timeout=STOP_S)
+        await self.transport.stop()
+        self.snapshotting.stop()
+        (self.home.path / ENDPOINT_NAME).unlink(missing_ok=True)
+        (self.home.path / SOCKET_NAME).unlink(missing_ok=True)
+        await self.server.close()
+        for executor in (self.admission, self.recovery, self.threads):
+            executor.shutdown(wait=False)
+        wrong = execution.exception() if execution.done() else None
+        ended = log.exception() if log.done() else None
+        if isinstance(ended, NodeHalted) and wrong is not None:
+            raise NodeHalted(str(ended)) from wrong
+        if ended is not None:
+            raise ended
+        if wrong is not None:
+            raise wrong
+
+    # --- the core --------------------------------------------------------------------------------
+    def moment(self) -> Moment:
+        """Read the clocks."""
+        return Moment(time.monotonic_ns() // 1_000_000, time.time_ns() // 1_000_000)
+
+    def post(self, event: ValidatorEvent) -> None:
+        """Have the core take an event in this turn of the loop; on the loop's thread."""
+        self.events.append(event)
+        if not self.pumping:
+            self.pumping = True
+            self.loop.call_soon(self.pump)
+
+    def pump(self) -> None:
+        """Step through all events that have come, and carry out what they lead to."""
+        self.pumping = False
+        effects: list[Any] = []
+        try:
+            while self.events:
+                effects += self.validator.step(self.moment(), self.events.popleft())
+        except BaseException as error:
+            # Our own bug: sign nothing more. What was written is sound.
+            self.failure = error
+            self.stop_wanted.set()
+            raise
+        self.pay()
+        self.carry_out(effects)
+
+    def pay(self) -> None:
+        """Let the transport read on from peers whose frames have been taken."""
+        owed, self.owed = self.owed, {}
+        for peer, (size, frames) in owed.items():
+            self.transport.credit(peer, size, frames)
+
+    def carry_out(self, effects: Sequence[Any]) -> None:
+        """Do what may be done at once, and give the log thread the rest."""
+        late: list[Any] = []
+        wake: int | None = None
+        for effect in effects:
+            if isinstance(effect, Send) and effect.early:
+                self.send(effect)
+            elif isinstance(effect, Wake):
+                wake = effect.at_ms
+            elif isinstance(effect, Execute):
+                self.executing.queue.put(effect.block)
+            elif isinstance(effect, Admit):
+                self.loop.run_in_executor(self.admission, self.admit, effect)
+            elif isinstance(effect, ReadBlocks):
+                self.loop.run_in_executor(self.threads, self.read, effect)
+            else:
+                late.append(effect)
+        if late:
+            self.journal.queue.put(late)
+        if wake is not None:
+            if self.wake is not None:
+                self.wake.cancel()
+            delay_s = max(wake - time.monotonic_ns() // 1_000_000, 0) / 1000
+            self.wake = self.loop.call_later(min(delay_s, 60.0), self.post, Tick())
+
+    def released(self, effects: list[Any]) -> None:
+        """Take what a sync has let go; on the log thread."""
+        self.loop.call_soon_threadsafe(self.release, effects)
+
+    def release(self, effects: list[Any]) -> None:
+        """Send, reply, and tell the core what the ledger came to."""
+        responses: list[Reply | Refuse | Answer] = []
+        for effect in effects:
+            if isinstance(effect, Send):
+                self.send(effect)
+            elif isinstance(effect, Settled):
+                self.post(effect)
+            elif isinstance(effect, Reply | Refuse | Answer):
+                responses.append(effect)
+            elif isinstance(effect, Progress):
+                responses += self.answering.progressed(effect)
+            elif isinstance(effect, Provable):
+                responses += self.answering.provable(effect)
+            elif isinstance(effect, Snapshot):
+                self.snapshotting.begin(effect.height, self.snapshot_made)
+            elif isinstance(effect, Accused):
+                sys.stderr.write(f"Validator {effect.signer} signed two things that exclude.\n")
+        if responses:
+            self.server.respond(responses)
+
+    def send(self, effect: Send) -> None:
+        """Hand a frame to the transport."""
+        lane = Lane.URGENT if effect.kind in URGENT else Lane.BULK
+        if effect.peer is None:
+            self.transport.broadcast(effect.kind, effect.body, lane)
+        else:
+            self.transport.send(effect.peer, effect.kind, effect.body, lane)
+
+    # --- other places of work --------------------------------------------------------------------
+    def admit(self, admit: Admit) -> None:
+        """Check signatures; on the admission thread."""
+        block = admit_block(admit.items, self.chain, self.recovery.map)
+        found = tuple(bundles_of(admit.items, block))
+        self.loop.call_soon_threadsafe(self.post, Admitted(admit.ticket, found))
+
+    def read(self, read: ReadBlocks) -> None:
+        """Read blocks from the log; on a thread beside the log's."""
+        found = self.journal.read_blocks(read.digests)
+        self.loop.call_soon_threadsafe(self.post, BlocksRead(read.ticket, found))
+
+    def snapshot_made(self, height: int, made: Any) -> None:
+        """Act on what the snapshot process found."""
+        if made.fault:
+            self.executing.queue.put(SnapshotMade(height, made.fault))
+        elif made.snapshots:
+            self.journal.queue.put(Prune(made.snapshots))
+
+    # --- the transport's handlers ----------------------------------------------------------------
+    def on_frame(self, peer: int, kind: int, body: bytes) -> None:
+        """Take a frame of a validator."""
+        size, frames = self.owed.get(peer, (0, 0))
+        self.owed[peer] = (size + len(body), frames + 1)
+        self.post(FromPeer(peer, kind, body))
+
+    def on_up(self, peer: int) -> None:
+        """Hear of a connection."""
+        self.post(PeerUp(peer))
+
+    def on_down(self, peer: int, reason: Any) -> None:
+        """Hear of a connection's end."""
+        self.post(PeerDown(peer))
+
+    # --- clients ---------------------------------------------------------------------------------
+    def offered(self) -> None:
+        """Hand the core what clients have sent."""
+        while self.intake.waiting:
+            for request in self.intake.take():
+                self.post(Requested(request))
+
+    def asked(self, asked: Asked) -> None:
+        """Answer what the core knows, and hand the rest to the thread of the ledger."""
+        answer = self.answering.at_once(asked)
+        if answer is not None:
+            self.server.respond([answer])
+        else:
+            self.executing.queue.put(asked)
+
+
+def run_cluster_node(home: Home, begun: Begun, announce: Callable[[str], None]) -> None:
+    """Serve until told to stop; `announce` is told where. Raises as `ClusterNode.serve`."""
+    uvloop.run(ClusterNode(home, begun).serve(announce))
