@@ -15,12 +15,11 @@ NEVER: Final = 2**62
 class Wanted:
     """One view of which a certificate is wanted."""
 
-    __slots__ = ("at_ms", "peer", "times")
+    __slots__ = ("at_ms", "peer")
 
     def __init__(self, at_ms: int, peer: int) -> None:
         self.at_ms = at_ms
         self.peer = peer
-        self.times = 1
 
 
 class Fetching:
@@ -57,7 +56,9 @@ class Fetching:
 
     def due(self) -> int:
         """Say when the next want is to be repeated."""
-        return min([wanted.at_ms for wanted in self.wants.values()], default=NEVER)
+        if not self.wants:
+            return NEVER
+        return min([wanted.at_ms for wanted in self.wants.values()])
 
     def retried(self, epoch: int, now_ms: int) -> list[Tell]:
         """Ask the next peer for what did not come."""
@@ -66,17 +67,19 @@ class Fetching:
             if wanted.at_ms <= now_ms:
                 wanted.at_ms = now_ms + self.retry_ms
                 wanted.peer = self.other_than_me(wanted.peer + 1)
-                wanted.times += 1
                 if wanted.peer != self.me:
                     made.append(Tell(Want(epoch, view), wanted.peer))
         return made
 
     def may_answer(self, peer: int, view: int, now_ms: int) -> bool:
-        """Answer a peer about one view at most twice a retry, and remember few views of each."""
+        """Answer a peer about a view at most twice a retry, about WANTS_MAX views at a time."""
         times = self.answered.setdefault(peer, {})
         if now_ms < times.get(view, 0):
             return False
+        if len(times) >= WANTS_MAX:
+            for past in [known for known, at_ms in times.items() if at_ms <= now_ms]:
+                del times[past]
+            if len(times) >= WANTS_MAX:
+                return False
         times[view] = now_ms + self.retry_ms // 2
-        if len(times) > WANTS_MAX:
-            del times[next(iter(times))]
         return True

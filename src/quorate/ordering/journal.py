@@ -15,8 +15,8 @@ from typing import Final
 from quorate.codec.consensus import decode_certificate, decode_vote
 from quorate.ordering.messages import Record
 from quorate.ordering.rounds import Round
-from quorate.ordering.rules import Certify, Status
-from quorate.types.consensus import PAYLOAD_BYTES, Certificate, Vote, VoteKind
+from quorate.ordering.rules import Certify, Status, conflict
+from quorate.types.consensus import PAYLOAD_BYTES, Certificate, Subject, Vote, VoteKind
 
 CERTIFIED: Final = struct.Struct(f"<QB{PAYLOAD_BYTES}s")
 
@@ -75,21 +75,31 @@ def restored(
     """
     rounds: dict[int, Round] = {}
     votes: list[Vote] = []
+    said: dict[int, list[Subject]] = {}
     verdicts: list[tuple[int, bool, bytes]] = []
     for record, data in entries:
         if record == Record.VOTE:
             vote = decode_vote(data)
             if vote.signer != me or vote.subject.epoch != epoch:
                 raise JournalRefused("the journal holds a vote of another validator or epoch")
-            vote_restored(rounds.setdefault(vote.subject.view, Round(vote.subject.view)), vote)
+            view = vote.subject.view
+            before = said.setdefault(view, [])
+            if any(conflict(subject, vote.subject) for subject in before):
+                raise JournalRefused(f"the journal holds votes of view {view} that contradict")
+            before.append(vote.subject)
+            vote_restored(rounds.setdefault(view, Round(view)), vote)
             votes.append(vote)
         elif record == Record.CERTIFICATE:
             found = decode_certificate(data, validators)
             view = found.subject.view
+            if found.subject.epoch != epoch:
+                raise JournalRefused("the journal holds a certificate of another epoch")
             certificate_restored(rounds.setdefault(view, Round(view)), found)
-        else:
+        elif record == Record.CERTIFIED and len(data) == CERTIFIED.size:
             view, ok, payload = CERTIFIED.unpack(data)
             verdicts.append((view, bool(ok), payload))
+        else:
+            raise JournalRefused(f"the journal holds a record {record} of {len(data)} bytes")
     for view, ok, payload in verdicts:
         held = rounds.get(view)
         if held is None or held.ballot.notarization is None:

@@ -14,16 +14,15 @@ class Reason(IntEnum):
     """Why a replica gave up on a view."""
 
     NONE = 0
-    RETRY = 1
-    INACTIVITY = 2
-    LEADER_NULLIFY = 3
-    LEADER_TIMEOUT = 4
-    CERTIFICATION_TIMEOUT = 5
-    MISSING_PROPOSAL = 6
-    IGNORED_PROPOSAL = 7
-    INVALID_PROPOSAL = 8
-    FAILED_CERTIFICATION = 9
-    EQUIVOCATION = 10
+    INACTIVITY = 1
+    LEADER_NULLIFY = 2
+    LEADER_TIMEOUT = 3
+    CERTIFICATION_TIMEOUT = 4
+    MISSING_PROPOSAL = 5
+    IGNORED_PROPOSAL = 6
+    INVALID_PROPOSAL = 7
+    FAILED_CERTIFICATION = 8
+    EQUIVOCATION = 9
 
 
 # --- messages between validators -----------------------------------------------------------------
@@ -155,7 +154,7 @@ class Accuse(NamedTuple):
 
 
 class Entered(NamedTuple):
-    """A view has begun. reason: why the one before was given up, if by us."""
+    """A view has begun."""
 
     view: int
     leader: int

@@ -41,13 +41,14 @@ class Rounds(Mapping[int, Ballot]):
     """The rounds that are kept, in the order of their views. To the rules it maps to ballots."""
 
     def __init__(self, found: dict[int, Round]) -> None:
-        self.kept = {view: found[view] for view in sorted(found)}
+        self.kept = dict(found)
+        self.sorted: list[Round] | None = None  # until a view is new or forgotten
 
     def __getitem__(self, view: int) -> Ballot:
         return self.kept[view].ballot
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.views())
+        return iter([held.ballot.view for held in self.in_order()])
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -61,13 +62,17 @@ class Rounds(Mapping[int, Ballot]):
         held = self.kept.get(view)
         if held is None:
             held = self.kept[view] = Round(view)
+            self.sorted = None
         return held
 
-    def views(self) -> list[int]:
-        """List the views, lowest first."""
-        return sorted(self.kept)
+    def in_order(self) -> list[Round]:
+        """List the rounds, lowest view first. Rounds made meanwhile are not in it."""
+        if self.sorted is None:
+            self.sorted = [self.kept[view] for view in sorted(self.kept)]
+        return self.sorted
 
     def prune(self, below: int) -> None:
         """Forget the views below one."""
         for view in [known for known in self.kept if known < below]:
             del self.kept[view]
+            self.sorted = None

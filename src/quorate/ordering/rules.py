@@ -55,7 +55,7 @@ class Ballot(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where a replica stands. floor: view and payload of the newest finalized proposal it knows."""
+    """Where a replica stands. last_finalized: view of the newest finalized proposal it knows."""
 
     view: int
     last_finalized: int

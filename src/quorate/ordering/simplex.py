@@ -24,7 +24,8 @@ Upon a proposal in the slot:
      A verdict on another proposal or another parent than at present is thrown away.
 Upon a quorum of notarize(P), or a notarization:
  N1  keep it, send it on once. N2  P takes the slot whatever was there; if something else was, that
-     is equivocation. N3  Have P certified: its payload at hand, durable and valid.
+     is equivocation, and the leader's vote in the certificate evidence. N3  Have P certified: its
+     payload at hand, durable and valid.
 Upon the certification of P:
  C1  true: enter v + 1, and finalize P. C2  false: give up v, and never build on P.
  C3  it runs on after a nullification of v and ends only with a finalization at v or above.
@@ -35,15 +36,16 @@ Upon a quorum of finalize(P), or a finalization:
 Upon the end of the present view's time, or giving up, unless I have finalized in it:
  T1  nullify(v). T2  Every retry: the same bytes again, with the certificate that let me in.
 Upon a nullify(v) of another:
- L1  of a view that is over: answer with the certificate that ended it. L2  The leader's own, of the
-     present view: give up.
+ L1  of a view that is over: answer with its certificates; if none of them ended it, with the one
+     of a later view that did. L2  The leader's own, of the present view: give up.
 Upon standstill, no finalization for so long:
  S1  send again the last finalization, the certificates above it and my votes above it, at most
      STANDSTILL_MESSAGES a time.
 Upon restart:
  R1  votes and certificates come back from the journal, my votes are counted again, timers start
      fresh; the present view is found from the certificates. R2  What I said of views that are not
-     final is sent again at once, since a crash may have come between the disk and the network.
+     final is sent again at once, within the bound of S1, since a crash may have come between the
+     disk and the network.
 
 Deviations: a notarize may follow a nullify (see rules.may_sign); delta grows, the reference keeps
 it; standstill is TON's, bounded; a leader proved malicious is skipped.
@@ -81,7 +83,7 @@ from quorate.ordering.messages import (
     WorkDone,
 )
 from quorate.ordering.rounds import Round
-from quorate.ordering.rules import RULES, Rules, Status, Verdict, parent_for
+from quorate.ordering.rules import RULES, Rules, Status, Verdict, is_settled, parent_for
 from quorate.ordering.rules import Certify as Certification
 from quorate.ordering.scheme import Scheme, certificate_holds
 from quorate.ordering.voting import (
@@ -131,20 +133,23 @@ class Simplex(Voting):
         self.heard = [now_ms] * len(self.validators.keys)
         self.standstill_at = now_ms + self.settings.times.standstill_ms
         reached = self.floor.view
-        for view in self.rounds.views():
-            ballot = self.rounds.at(view).ballot
+        for held in self.rounds.in_order():
+            ballot, view = held.ballot, held.ballot.view
             if ballot.finalization is not None and view > self.floor.view:
-                certificate = self.rounds.at(view).certificates[FINALIZE]
+                certificate = held.certificates[FINALIZE]
                 self.floor = Floor(view, ballot.finalization.payload, certificate)
                 self.out.append(Finalized(ballot.finalization, certificate))
             certified = ballot.notarization is not None and ballot.certify == Certification.TRUE
             if ballot.nullification or ballot.finalization is not None or certified:
                 reached = max(reached, view)
-        for view in self.rounds.views():
-            self.certify(self.rounds.at(view))
+        for held in self.rounds.in_order():
+            self.certify(held)
         self.enter(reached + 1)
-        for view in self.rounds.views():
-            self.try_votes(self.rounds.at(view))
+        for held in self.rounds.in_order():
+            self.try_votes(held)
+            if self.votes_in(held.ballot.view) and self.me is not None:
+                for vote in held.tally.own(self.me):
+                    self.conclude(held, vote.subject)
         self.said_again()
         return self.finished()
 
@@ -157,8 +162,10 @@ class Simplex(Voting):
 
     def finished(self) -> list[Effect]:
         """End a step: say when to wake, and hand the effects over."""
-        self.on_time()
-        at = min(self.deadline(), self.standstill_at, self.fetching.due())
+        at = self.due()
+        if at <= self.now:
+            self.on_time()
+            at = self.due()
         if at != self.wake_at:
             self.wake_at = at
             self.out.append(Wake(at))
@@ -226,7 +233,8 @@ class Simplex(Voting):
         ballot = held.ballot
         if ballot.slot != event.proposal or ballot.status != Status.UNVERIFIED:
             return
-        if self.payload_at(event.proposal.parent_view) != event.parent_payload:
+        parent_view = event.proposal.parent_view
+        if parent_view < self.floor.view or self.payload_at(parent_view) != event.parent_payload:
             held.pending = True
             self.consider(held)
         elif event.ok:
@@ -292,7 +300,9 @@ class Simplex(Voting):
         if not certificate_holds(certificate, self.validators, self.scheme, self.quorum):
             self.count("certificates_forged")
             return
-        self.store(self.rounds.at(subject.view), certificate)
+        held = self.rounds.at(subject.view)
+        self.store(held, certificate)
+        self.compare(held, certificate)
 
     # --- proposals -------------------------------------------------------------------------------
     def adopt(self, held: Round) -> None:
@@ -353,9 +363,9 @@ class Simplex(Voting):
 
     def settle(self) -> None:
         """Look again at all that waits for a certificate."""
-        for view in self.rounds.views():
-            if self.floor.view < view <= self.view + 1:
-                self.consider(self.rounds.at(view))
+        for held in self.rounds.in_order():
+            if held.pending and held.ballot.view <= self.view + 1:
+                self.consider(held)
         self.lead()
 
     # --- views -----------------------------------------------------------------------------------
@@ -371,6 +381,7 @@ class Simplex(Voting):
             due = min(due, max(self.now, self.work_since))
         held.t_leader = due + 2 * delta
         held.t_cert = held.t_leader + delta
+        held.t_retry = self.now + times.retry_ms
         leader = self.validators.leader(view)
         self.out.append(Entered(view, leader))
         self.adopt(held)
@@ -412,6 +423,10 @@ class Simplex(Voting):
             return self.now
         return held.t_leader if ballot.slot is None else held.t_cert
 
+    def due(self) -> int:
+        """Say when the next thing is to be done for its time's sake."""
+        return min(self.deadline(), self.standstill_at, self.fetching.due())
+
     def on_time(self) -> None:
         """Give up, retry, fetch and repeat what is due (T1, T2, S1)."""
         while self.deadline() <= self.now:
@@ -438,28 +453,32 @@ class Simplex(Voting):
             return
         assert self.me is not None
         self.out += [Tell(vote) for vote in held.tally.own(self.me)]
-        before = self.rounds.find(ballot.view - 1)
-        entry = before.ending() if before is not None else self.floor.certificate
+        entry = self.entry()
         if entry is not None:
             self.out.append(Tell(entry))
+
+    def entry(self) -> Certificate | None:
+        """Give the certificate that let us into the present view."""
+        before = self.rounds.find(self.view - 1)
+        found = before.ending() if before is not None else None
+        return found if found is not None else self.floor.certificate
 
     def said_again(self) -> None:
         """Repeat what others may have missed, lowest views first, within a bound (S1, R2)."""
         messages: list[Vote | Certificate] = []
         if self.floor.certificate is not None:
             messages.append(self.floor.certificate)
-        for view in self.rounds.views():
-            if view <= self.floor.view:
+        for held in self.rounds.in_order():
+            if held.ballot.view <= self.floor.view:
                 continue
-            held = self.rounds.at(view)
             messages += list(held.certificates.values())
             if self.me is not None:
                 messages += held.tally.own(self.me)
         # The lowest views first: who is behind can use nothing else; and always the present one.
-        kept = messages[:STANDSTILL_MESSAGES]
-        if self.me is not None and len(messages) > len(kept):
-            kept += self.rounds.at(self.view).tally.own(self.me)
-        self.out += [Tell(message) for message in kept]
+        if self.me is not None and len(messages) > STANDSTILL_MESSAGES:
+            present = self.rounds.at(self.view).tally.own(self.me)
+            messages = [*messages[: STANDSTILL_MESSAGES - len(present)], *present]
+        self.out += [Tell(message) for message in messages[:STANDSTILL_MESSAGES]]
 
     def answer(self, peer: int, view: int) -> None:
         """Send a validator what ended a view that it is still in, or wants to know of (L1)."""
@@ -467,6 +486,9 @@ class Simplex(Voting):
             return
         held = self.rounds.find(view)
         found = list(held.certificates.values()) if held is not None else []
-        if not found and view <= self.floor.view and self.floor.certificate is not None:
-            found = [self.floor.certificate]
+        over = held is not None and (held.ballot.nullification or is_settled(held.ballot))
+        if view < self.view and not over:
+            # We left it by a certificate of a later view.
+            beyond = self.floor.certificate if view <= self.floor.view else self.entry()
+            found += [beyond] if beyond is not None else []
         self.out += [Tell(certificate, peer) for certificate in found]

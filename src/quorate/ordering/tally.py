@@ -5,11 +5,13 @@ Until then a vote is its sender's word, given over his own authenticated connect
 nobody can fill another's place.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from quorate.ordering.rules import conflict
 from quorate.ordering.scheme import Scheme
 from quorate.types.consensus import Certificate, Evidence, Subject, ValidatorSet, Vote, VoteKind
+
+KINDS: Final = tuple(int(kind) for kind in VoteKind)
 
 
 class Counted(NamedTuple):
@@ -34,8 +36,8 @@ class Tally:
         self.weights: dict[Subject, int] = {}
         self.verified: dict[tuple[int, int], None] = {}
 
-    def add(self, vote: Vote, validators: ValidatorSet, scheme: Scheme, own: bool) -> Counted:
-        """Take a vote. own: signed by ourselves, so that nobody need look."""
+    def add(self, vote: Vote, validators: ValidatorSet, scheme: Scheme, sound: bool) -> Counted:
+        """Take a vote. sound: our own, or out of a certificate, so that nobody need look."""
         subject, signer, _ = vote
         place = (subject.kind, signer)
         known = self.votes.get(place)
@@ -43,7 +45,7 @@ class Tally:
         if known is not None:
             if known == vote:
                 return Counted(False)
-            if not scheme.holds(subject, signer, vote.signature):
+            if not (sound or scheme.holds(subject, signer, vote.signature)):
                 return Counted(False, forged=1)
             if self.sound(place, scheme):
                 proved = conflict(known.subject, subject)
@@ -54,15 +56,15 @@ class Tally:
             self.verified[place] = None
         self.votes[place] = vote
         self.weights[subject] = self.weights.get(subject, 0) + validators.weights[signer]
-        if own:
+        if sound:
             self.verified[place] = None
         return Counted(True, self.contradiction(vote, scheme), forged)
 
     def contradiction(self, vote: Vote, scheme: Scheme) -> Evidence | None:
         """Find a vote of another kind that no honest signer casts beside this one."""
-        for kind in VoteKind:
+        for kind in KINDS:
             other = self.votes.get((kind, vote.signer))
-            if other is not None and conflict(other.subject, vote.subject):
+            if other is not None and other is not vote and conflict(other.subject, vote.subject):
                 places = (kind, vote.signer), (vote.subject.kind, vote.signer)
                 if all(self.sound(place, scheme) for place in places):
                     return Evidence(other, vote)
@@ -81,7 +83,9 @@ class Tally:
     def drop(self, place: tuple[int, int], validators: ValidatorSet) -> None:
         """Forget a vote that was none."""
         vote = self.votes.pop(place)
-        self.weights[vote.subject] -= validators.weights[vote.signer]
+        left = self.weights.pop(vote.subject) - validators.weights[vote.signer]
+        if left:
+            self.weights[vote.subject] = left
 
     def certificate(
         self, subject: Subject, validators: ValidatorSet, scheme: Scheme, quorum: int
@@ -110,5 +114,5 @@ class Tally:
 
     def own(self, signer: int) -> list[Vote]:
         """List a signer's votes, in the order of their kinds."""
-        found = [self.votes.get((kind, signer)) for kind in VoteKind]
+        found = [self.votes.get((kind, signer)) for kind in KINDS]
         return [vote for vote in found if vote is not None]

@@ -122,14 +122,31 @@ class Voting(ABC):
         self.count("votes_forged", counted.forged)
         if counted.evidence is not None:
             self.accuse(held, vote.signer, counted.evidence)
-        if not counted.fresh or vote.subject.kind in held.certificates:
+        if counted.fresh:
+            self.conclude(held, vote.subject)
+
+    def conclude(self, held: Round, subject: Subject) -> None:
+        """Make the certificate of a subject, if enough voted for it and there is none yet."""
+        if subject.kind in held.certificates:
             return
         made, forgers = held.tally.certificate(
-            vote.subject, self.validators, self.scheme, self.quorum
+            subject, self.validators, self.scheme, self.quorum
         )
         self.count("votes_forged", len(forgers))
         if made is not None:
             self.store(held, made)
+
+    def compare(self, held: Round, certificate: Certificate) -> None:
+        """Hold the votes in a certificate of others against what their signers told us (N2)."""
+        subject, signers, signatures = certificate
+        for signer, signature in zip(signers, signatures, strict=True):
+            if signer == self.me:
+                continue
+            vote = Vote(subject, signer, signature)
+            counted = held.tally.add(vote, self.validators, self.scheme, True)
+            self.count("votes_forged", counted.forged)
+            if counted.evidence is not None:
+                self.accuse(held, signer, counted.evidence)
 
     def accuse(self, held: Round, signer: int, evidence: Evidence) -> None:
         """Report a proved contradiction; a leader's two proposals end its view for us (P3)."""
@@ -199,10 +216,10 @@ class Voting(ABC):
         held.certificates[FINALIZE] = certificate
         held.ballot = held.ballot._replace(finalization=proposal)
         self.floor = Floor(proposal.view, proposal.payload, certificate)
-        for view in self.rounds.views():
-            below = self.rounds.at(view)
-            if view <= proposal.view and below.ballot.certify < Certification.TRUE:
-                below.ballot = below.ballot._replace(certify=Certification.ABORTED)
+        for below in self.rounds.in_order():
+            ballot = below.ballot
+            if ballot.view <= proposal.view and ballot.certify < Certification.TRUE:
+                below.ballot = ballot._replace(certify=Certification.ABORTED)
         self.rounds.prune(proposal.view - VIEWS_RETAINED)
         self.fetching.floor(proposal.view)
         self.standstill_at = self.now + self.settings.times.standstill_ms

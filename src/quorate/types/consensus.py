@@ -159,7 +159,7 @@ def leader_schedule(weights: tuple[int, ...]) -> tuple[int, ...]:
     order: list[int] = []
     for _ in range(period):
         credit = [have + share for have, share in zip(credit, shares, strict=True)]
-        chosen = max(range(len(shares)), key=lambda index: (credit[index], -index))
+        chosen = credit.index(max(credit))
         credit[chosen] -= period
         order.append(chosen)
     return tuple(order)
