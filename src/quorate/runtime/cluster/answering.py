@@ -4,6 +4,9 @@ A proof is made at the height where the state stands, and waits for that height'
 others' votes bring within some milliseconds while a quorum is alive.
 """
 
+import time
+from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -20,6 +23,8 @@ from quorate.types.consensus import CheckpointCertificate
 WAITING_MAX: Final = 1024
 HEIGHTS_WAITED: Final = 128  # a certificate of an older height will not come any more
 ROOTS_KEPT: Final = 256
+LATENCIES_KEPT: Final = 4096
+LED_KEPT: Final = 256  # views that we lead and have no final block yet
 NO_QUORUM: Final = "No quorum has signed this height; ask again when enough validators run."
 
 
@@ -33,10 +38,13 @@ class Answering:
         self.validator = validator
         self.ledger = ledger
         self.transport = transport
+        self.cpu_ms: Callable[[], dict[str, int]] = dict
         self.waiting: list[Provable] = []
         self.gave_up = 0
         self.views_entered = 0
         self.leader = 0
+        self.led: dict[int, None] = {}
+        self.finality_ms: deque[int] = deque(maxlen=LATENCIES_KEPT)
 
     def progressed(self, progress: Progress) -> list[Answer]:
         """Count what happens, and release proofs whose certificate has come."""
@@ -44,6 +52,16 @@ class Answering:
         if progress.what == "view":
             self.views_entered += 1
             self.leader = fields["leader"]
+            if self.leader == self.validator.parts.settings.me:
+                self.led[fields["view"]] = None
+                if len(self.led) > LED_KEPT:
+                    del self.led[next(iter(self.led))]
+        elif progress.what == "delivered":
+            if fields["view"] in self.led:
+                # A block's time is its leader's clock at the proposal.
+                del self.led[fields["view"]]
+                now_ms = time.time_ns() // 1_000_000
+                self.finality_ms.append(max(now_ms - fields["time_ms"], 0))
         elif progress.what == "gave_up":
             self.gave_up += 1
         elif progress.what == "certified" and self.waiting:
@@ -92,6 +110,8 @@ class Answering:
         what = asked.question.get("ask")
         if what == "network":
             return Answer(asked.client, asked.number, self.network())
+        if what == "finality":
+            return Answer(asked.client, asked.number, {"finality_ms": list(self.finality_ms)})
         if what == "checkpoint":
             best = self.validator.parts.checkpoints.best
             tree: dict[str, Any] = {"error": "There is no certificate yet."}
@@ -109,6 +129,16 @@ class Answering:
         if found is None:
             return {"error": "This validator holds no root of that height any more, or yet."}
         return {"height": height, "exec_block_digest": found[0].hex(), "state_root": found[1].hex()}
+
+    def finality(self) -> dict[str, int]:
+        """Give percentiles of the time from proposing to finality, of the blocks we led lately."""
+        ordered = sorted(self.finality_ms)
+        count = len(ordered)
+        return {
+            "blocks_led": count,
+            "finality_p50_ms": ordered[count // 2] if count else 0,
+            "finality_p99_ms": ordered[min(count * 99 // 100, count - 1)] if count else 0,
+        }
 
     def network(self) -> dict[str, Any]:
         """Say where agreement stands."""
@@ -131,7 +161,9 @@ class Answering:
             "pool_bundles": len(parts.mempool),
             "pool_bytes": parts.mempool.bytes_held,
             "views_given_up": self.gave_up,
+            **self.finality(),
             "observing": self.validator.rejoining.observing,
             "guilty": sorted(simplex.guilty),
+            "cpu_ms": self.cpu_ms(),
             "counts": {**parts.counts, **simplex.counts},
         }

@@ -63,8 +63,9 @@ def begin(home: Home, progress: Progress | None = None) -> Begun:
     ready = False
     try:
         found = recover(home, files, progress)
-        ledger = standing(files, settings, found)
-        begun = resumed(home, files, ledger, found)
+        resuming, notes = read_back(home, files)
+        ledger = standing(files, settings, found, resuming)
+        begun = resumed(home, files, ledger, found, resuming, notes)
         ready = True
     finally:
         if not ready:
@@ -72,7 +73,9 @@ def begin(home: Home, progress: Progress | None = None) -> Begun:
     return begun
 
 
-def standing(files: LogFiles, settings: Settings, found: Recovered) -> Ledger:
+def standing(
+    files: LogFiles, settings: Settings, found: Recovered, resuming: Resuming
+) -> Ledger:
     """Sign the last block if a crash came between, and make the ledger."""
     replay = found.replay
     ledger = Ledger(
@@ -81,15 +84,17 @@ def standing(files: LogFiles, settings: Settings, found: Recovered) -> Ledger:
     if replay.unsigned:
         executor = replay.executor
         digest = executor.chain()["exec_block_digest"].tobytes()
-        ledger.checkpoint = ledger.signed(executor.height, digest, executor.root)
+        ledger.checkpoint = ledger.signed(
+            executor.height, digest, executor.root, resuming.signs(executor.height)
+        )
         payload = checkpoint_payload(ledger.checkpoint)
         files.append([Entry(Kind.CHECKPOINT, executor.height, payload)])
         files.sync()
     return ledger
 
 
-def resumed(home: Home, files: LogFiles, ledger: Ledger, found: Recovered) -> Begun:
-    """Restore agreement from the whole log that is kept."""
+def read_back(home: Home, files: LogFiles) -> tuple[Resuming, list[Found]]:
+    """Read what the whole log that is kept says of agreement. Raises ReplayRefused."""
     assert home.consensus is not None
     validators = validator_set(home.consensus)
     resuming = Resuming(len(validators.keys))
@@ -104,6 +109,20 @@ def resumed(home: Home, files: LogFiles, ledger: Ledger, found: Recovered) -> Be
                 ) from refused
             if Journal.concerns(record):
                 notes.append(Journal.brief(record, len(validators.keys)))
+    return resuming, notes
+
+
+def resumed(
+    home: Home,
+    files: LogFiles,
+    ledger: Ledger,
+    found: Recovered,
+    resuming: Resuming,
+    notes: list[Found],
+) -> Begun:
+    """Restore agreement from what the log says."""
+    assert home.consensus is not None
+    validators = validator_set(home.consensus)
     executor = ledger.executor
     resumption = resuming.resumption(executor.height, executor.time_ms, ledger.checkpoint)
     settings = ValidatorSettings(

@@ -5,6 +5,7 @@ it signs the checkpoint.
 """
 
 import queue
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ class Executing:
     def __init__(self, ledger: Ledger, out: Callable[[list[Any]], None]) -> None:
         self.ledger = ledger
         self.out = out
+        self.cpu_ns = 0
         self.queue: queue.SimpleQueue[Ordered | Asked | SnapshotMade | Last] = queue.SimpleQueue()
 
     def run(self) -> None:
@@ -54,6 +56,7 @@ class Executing:
                     ended = True
                 else:
                     self.out([self.answer(task)])
+                self.cpu_ns = time.thread_time_ns()
         finally:
             if not ended:
                 self.out(self.failed())

@@ -7,6 +7,7 @@ lists is released in its order. That is later than asked for, never earlier.
 
 import os
 import queue
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +15,14 @@ from typing import Any, Final
 from quorate.codec.blocks import HEADER_BYTES_MAX, block_digest, header_within
 from quorate.codec.consensus import MessageInvalid
 from quorate.replica.messages import Append, Halt, Stop, Sync
-from quorate.replica.records import AGREEMENT, DELIVERED, PAYLOAD, delivered_read
+from quorate.replica.records import (
+    AGREEMENT,
+    DELIVERED,
+    OBSERVING,
+    PAYLOAD,
+    VOTING,
+    delivered_read,
+)
 from quorate.runtime.disk import io_failing
 from quorate.runtime.errors import NodeHalted, NodeStopped
 from quorate.runtime.files import LogFiles, segment_path
@@ -25,6 +33,7 @@ from quorate.runtime.snapshotter import prune_plan
 from quorate.storage.log import RECORD_OVERHEAD_BYTES, Record
 from quorate.storage.recovery import SnapshotFound
 from quorate.storage.writer import Entry
+from quorate.types.consensus import VIEW_MAX
 
 Effects = Sequence[Any]
 READING_MAX: Final = 64
@@ -80,11 +89,12 @@ class Journal:
         # The first record of each view that is not delivered yet: it and all after it are kept.
         self.views: dict[int, int] = {}
         self.synced = 0
+        self.cpu_ns = 0
 
     @staticmethod
     def concerns(record: Record) -> bool:
         """Say whether `found` wants to see a record."""
-        return record.kind in (AGREEMENT, PAYLOAD, DELIVERED)
+        return record.kind in (AGREEMENT, PAYLOAD, DELIVERED, OBSERVING, VOTING)
 
     @staticmethod
     def brief(record: Record, validators: int) -> Found:
@@ -110,6 +120,13 @@ class Journal:
                 del self.views[old]
         elif kind in (AGREEMENT, PAYLOAD):
             self.views.setdefault(view, sequence)
+        elif kind == OBSERVING:
+            # Kept until it votes again: without it, a restart would vote at once.
+            self.views[VIEW_MAX] = sequence
+        elif kind == VOTING:
+            # And this until all it forbids is final.
+            self.views.pop(VIEW_MAX, None)
+            self.views[view] = min(sequence, self.views.get(view, sequence))
 
     # --- the thread ------------------------------------------------------------------------------
     def run(self) -> None:
@@ -128,6 +145,7 @@ class Journal:
                 else:
                     effects += part
             self.carry_out(effects)
+            self.cpu_ns = time.thread_time_ns()
         self.files.close()
 
     def carry_out(self, effects: list[Any]) -> None:

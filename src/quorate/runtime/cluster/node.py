@@ -88,6 +88,7 @@ class ClusterNode:
             home.me, seats_of(home), hello_of(home), material_of_home(home), limits, self
         )
         self.answering = Answering(home, self.validator, self.ledger, self.transport)
+        self.answering.cpu_ms = self.cpu_ms
         self.snapshotting = Snapshotting(home)
         self.events: deque[ValidatorEvent] = deque()
         self.owed: dict[int, tuple[int, int]] = {}
@@ -291,6 +292,14 @@ class ClusterNode:
     def on_down(self, peer: int, reason: Any) -> None:
         """Hear of a connection's end."""
         self.post(PeerDown(peer))
+
+    def cpu_ms(self) -> dict[str, int]:
+        """Say how much processor time each place of work has taken; on the loop's thread."""
+        loop, log = time.thread_time_ns(), self.journal.cpu_ns
+        execution, whole = self.executing.cpu_ns, time.process_time_ns()
+        parts = {"loop": loop, "log": log, "execution": execution}
+        parts["admission"] = whole - loop - log - execution
+        return {name: spent // 1_000_000 for name, spent in parts.items()}
 
     # --- clients ---------------------------------------------------------------------------------
     def offered(self) -> None:
