@@ -28,6 +28,7 @@ from quorate.types.blocks import (
     MarketSpec,
 )
 from quorate.types.codes import Op
+from tests.vectors import agreement
 
 FILE = Path(__file__).with_name("conformance.toml")
 HEAD = """\
@@ -162,12 +163,17 @@ def geneses() -> Iterator[bytes]:
 
 
 FORMATS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "agreed_blocks": agreement.blocks,
     "bundle_digests": bundle_digests,
+    "checkpoint_digests": agreement.checkpoint_digests,
     "commands": commands,
+    "consensus_geneses": agreement.consensus_geneses,
     "exec_blocks": exec_blocks,
     "geneses": geneses,
+    "peer_frames": agreement.peer_frames,
     "signed_items": signed_items,
     "typed_digests": typed_digests,
+    "vote_digests": agreement.vote_digests,
 }
 
 

@@ -24,18 +24,21 @@ GROUPS = (
     ("recovery.million_s", "path", "recovery"),
     ("rss.million_mib", "facts", "memory"),
 )
+# Groups that take minutes and other programs; they run only when named.
+NAMED_GROUPS = (("cluster", "cluster", "cluster"), ("sim.steps_per_s", "cluster", "simulator"))
 
 
 def selected(names: list[str]) -> list[tuple[str, str, str]]:
-    """Groups whose figures a name selects; all without names."""
+    """Groups whose figures a name selects; without names all but those that must be named."""
+    every = (*GROUPS, *NAMED_GROUPS)
     chosen = [
         group
-        for group in GROUPS
+        for group in (every if names else GROUPS)
         if not names or any(fits(group[0], name) for name in names)
     ]
     for name in names:
-        if not any(fits(group[0], name) for group in GROUPS):
-            known = ", ".join(group[0] for group in GROUPS)
+        if not any(fits(group[0], name) for group in every):
+            known = ", ".join(group[0] for group in every)
             end(USERS_MISTAKE, f"No figure is named {name}; known are {known}.")
     return chosen
 
@@ -70,7 +73,7 @@ def measured(chosen: list[tuple[str, str, str]]) -> Iterator[Any]:
 
 
 def command(
-    names: list[str] = typer.Argument(None, help="Which figures; all without a name."),
+    names: list[str] = typer.Argument(None, help="Which figures; all but cluster, sim if none."),
     json_path: Path | None = typer.Option(None, "--json", help="Write the figures there as JSON."),
 ) -> None:
     """Measure this machine."""

@@ -1,8 +1,8 @@
 """Signed market traffic for a cluster: every trader's bundles are made and signed before the run.
 
-A bundle of 50 rests 24 orders near the mid, cancels 16 and modifies 4 of the trader's bundle before,
-and takes with 6. Orders are named by client ids, so that the traffic means the same in whatever
-order the validators put the bundles. A bundle of one command is one of these orders.
+A bundle of 50 rests 24 orders near the mid, cancels 16 and modifies 4 of the trader's bundle
+before, and takes with 6. Orders are named by client ids, so that the traffic means the same in
+whatever order the validators put the bundles. A bundle of one command is one of these orders.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
-"""Driving a cluster through its public client: open loop at a rate, latencies from reply to reply.
+"""Driving a cluster through its public client.
 
-Each request is due at its own time, whether the ones before were answered or not, and its latency
-counts from when it was due: a stalled cluster cannot hide behind clients that wait for it.
+At a rate, each request is due at its own time, whether the ones before were answered or not, and
+its latency counts from when it was due: a stalled cluster cannot hide behind clients that wait.
+Without a rate, so many requests are kept under way, which finds out how fast the cluster is.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from quorate.runtime.errors import NodeGone, RequestRefused
 from quorate.types.blocks import Item
 
 ANSWER_S: Final = 30.0
+WAITING_MAX: Final = 1 << 20
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Load:
         except RequestRefused as refused:
             ran.refused[refused.code.name] += len(items)
             return
-        except (NodeGone, asyncio.TimeoutError):
+        except (TimeoutError, NodeGone):
             self.clients.pop(at, None)
             ran.refused["unanswered"] += len(items)
             return
@@ -81,23 +83,29 @@ class Load:
             ran.refused[done.level.name] += len(items)
 
     async def run(
-        self, items: Sequence[Item], rate: float, parcel: int = 1, waiting_max: int = 1 << 30
+        self,
+        items: Sequence[Item],
+        rate: float = 0.0,
+        parcel: int = 1,
+        waiting_max: int = WAITING_MAX,
+        seconds: float = 0.0,
     ) -> Ran:
         """Send items, `parcel` a request and `rate` items a second, and wait for all answers.
 
-        waiting_max: requests under way at once; beyond it the generator waits, as clients that
-        are told to send later do.
+        rate: 0 to keep waiting_max requests under way. seconds: to stop after, 0 for never.
         """
         ran = Ran()
         tasks: set[asyncio.Task[None]] = set()
         start_s = time.perf_counter()
         for first in range(0, len(items), parcel):
-            due_s = start_s + first / rate
+            while len(tasks) >= waiting_max:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            due_s = start_s + first / rate if rate else time.perf_counter()
             wait_s = due_s - time.perf_counter()
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
-            while len(tasks) >= waiting_max:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if seconds and time.perf_counter() - start_s > seconds:
+                break
             task = asyncio.ensure_future(self.submit(items[first : first + parcel], due_s, ran))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
@@ -108,5 +116,5 @@ class Load:
 
     async def close(self) -> None:
         """End all connections."""
-        for client in self.clients.values():
+        for client in list(self.clients.values()):
             await client.close()
