@@ -16,22 +16,23 @@ QUORATE := $(VENV)/.quorate-installed
 WORKERS ?= 2
 SECONDS ?= 60
 TARGET ?= execution
+SEEDS ?= 1:200
 PYTEST := $(BIN)/python -m pytest -q
 
 # The libraries have wheels for these versions; see docs/decisions/001-dependencies.md.
 PYTHON ?=
 PYTHON_CHECK := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
-.PHONY: help setup demo test check check-static bench sim fuzz rewrite approve-formats lock clean
+.PHONY: help setup demo test check check-static bench sim prove fuzz rewrite approve-formats lock clean
 
 help: ## list every task
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "Settings: PYTHON=python3.12  WORKERS=2  SECONDS=60  TARGET=execution"
+	@echo "Settings: PYTHON=python3.12  WORKERS=2  SECONDS=60  TARGET=execution  SEEDS=1:200"
 
 setup: $(QUORATE) ## make .venv from requirements.lock (once; the other tasks do it by themselves)
 	@:
 
-demo: $(QUORATE) ## show the exchange at work on this machine
+demo: $(QUORATE) ## show four validators at work on this machine, two of them killed
 	@$(BIN)/quorate demo
 
 test: $(QUORATE) ## run all tests
@@ -49,10 +50,13 @@ check-static: $(QUORATE) ## lint and types only
 bench: $(QUORATE) ## measure this machine
 	@$(BIN)/quorate bench
 
-sim: $(QUORATE) ## search for a disagreement of spec and kernels, SECONDS=60
-	@$(BIN)/quorate fuzz execution --seconds $(SECONDS)
+sim: $(QUORATE) ## try to break validators in seeded worlds, SEEDS=1:200
+	@$(BIN)/quorate sim --seeds $(SEEDS)
 
-fuzz: $(QUORATE) ## fuzz TARGET=execution for SECONDS=60
+prove: $(QUORATE) ## check the voting rules exhaustively: some minutes
+	@$(PYTEST) tests/ordering -m "slow"
+
+fuzz: $(QUORATE) ## fuzz TARGET=execution for SECONDS=60: spec and kernels must agree
 	@$(BIN)/quorate fuzz $(TARGET) --seconds $(SECONDS)
 
 rewrite: $(QUORATE) ## regenerate the expected output in tests/tables; read the diff

@@ -42,7 +42,8 @@ def test_the_story_comes_to_a_good_end(tmp_path_factory: pytest.TempPathFactory)
     # A name that is shorter than the test's: a socket in the home has a path of limited length.
     folder = tmp_path_factory.mktemp("demo")
     out = folder / "result.json"
-    run = demo("--plain", "--seconds", SECONDS, "--home", folder / "home", "--json", out)
+    home = folder / "home"
+    run = demo("--solo", "--plain", "--seconds", SECONDS, "--home", home, "--json", out)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stderr == ""
     found = json.loads(out.read_text())
@@ -72,8 +73,9 @@ def test_the_story_comes_to_a_good_end(tmp_path_factory: pytest.TempPathFactory)
 
 def test_a_users_mistake_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    run = demo("--plain", "--home", tmp_path)
-    assert run.returncode == 2 and run.stderr.count("\n") == 1
+    for mode in ([], ["--solo"]):
+        run = demo("--plain", "--home", tmp_path, *mode)
+        assert run.returncode == 2 and run.stderr.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert demo("--json", tmp_path / "no" / "out.json").returncode == 2
 

@@ -64,12 +64,12 @@ def main(arguments: list[str]) -> int:
     verifier = loaded(path)
     with open(proof, "rb") as file:
         data = file.read()
-    signers = [bytes.fromhex(key) for key in keys]
-    verifier.verified(data, bytes.fromhex(genesis), signers)
+    weights = dict.fromkeys([bytes.fromhex(key) for key in keys], 1)
+    verifier.verified(data, bytes.fromhex(genesis), weights)
     refused = 0
     for word, changed in changed_bytes(data, mode == "resealed"):
         try:
-            verifier.verified(changed, bytes.fromhex(genesis), signers)
+            verifier.verified(changed, bytes.fromhex(genesis), weights)
         except verifier.Refused:
             refused += 1
         else:

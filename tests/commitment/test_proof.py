@@ -22,6 +22,7 @@ from tests.commitment.proof_world import GENESIS, KEYS, SIGNERS, World
 VERIFIER = Path(verifier.__file__)
 MUTATIONS = Path(__file__).with_name("mutations.py")
 KINDS = ["account", "position", "order", "event"]
+EQUAL = dict.fromkeys(SIGNERS, 1)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def exported(world: World, kind: str) -> bytes:
 
 
 def lines_of(data: bytes) -> list[str]:
-    return verifier.verified(data, GENESIS, SIGNERS)
+    return verifier.verified(data, GENESIS, EQUAL)
 
 
 def changed(data: bytes, *path: str | int, to: Any) -> bytes:
@@ -154,7 +155,7 @@ def test_a_few_changed_bytes_are_refused(world: World, kind: str) -> None:
 
 def test_another_genesis_is_refused(world: World) -> None:
     with pytest.raises(verifier.Refused, match="genesis"):
-        verifier.verified(exported(world, "account"), bytes(32), SIGNERS)
+        verifier.verified(exported(world, "account"), bytes(32), EQUAL)
 
 
 @pytest.mark.parametrize(
@@ -263,13 +264,36 @@ def test_a_quorum_is_more_than_two_thirds(world: World) -> None:
     lines_of(with_signatures(world, signatures(world, 4)))
 
 
+@settings(max_examples=25)
+@given(
+    st.lists(st.integers(1, 9), min_size=4, max_size=4),
+    st.sets(st.integers(0, 3), min_size=1, max_size=4),
+)
+def test_a_quorum_is_counted_by_weight(weights: list[int], chosen: set[int]) -> None:
+    """The oracle counts in thirds: signers need more than two thirds of the whole weight."""
+    world = proof_world.world()
+    entries = signatures(world, 4)
+    data = with_signatures(world, [entries[at] for at in sorted(chosen)])
+    given_weights = dict(zip(SIGNERS, weights, strict=True))
+    signed, whole = sum(weights[at] for at in chosen), sum(weights)
+    if 3 * signed > 2 * whole:
+        (title, *_) = verifier.verified(data, GENESIS, given_weights)
+        words = f"signed by {len(chosen)} of 4 validators"
+        if set(weights) != {1}:
+            words += f", weight {signed} of {whole}"
+        assert title.endswith(words)
+    else:
+        with pytest.raises(verifier.Refused, match=f"weigh {signed} of {whole}, "):
+            verifier.verified(data, GENESIS, given_weights)
+
+
 def test_signers_must_ascend_and_be_known(world: World) -> None:
     one, two, three, four = signatures(world, 4)
     assert "ascending" in refusal(with_signatures(world, [one, one, two]))
     assert "ascending" in refusal(with_signatures(world, [two, one, three]))
     with pytest.raises(verifier.Refused, match="not one of the given"):
         data = with_signatures(world, [one, two, three, four])
-        verifier.verified(data, GENESIS, [*SIGNERS[:3], b"\x04" * 33])
+        verifier.verified(data, GENESIS, dict.fromkeys([*SIGNERS[:3], b"\x04" * 33], 1))
 
 
 def test_one_wrong_signature_among_enough_right_ones_is_refused(world: World) -> None:
@@ -325,6 +349,8 @@ def test_the_exit_codes(world: World, tmp_path: Path) -> None:
     trust += [part for key in SIGNERS for part in ("--signer", key.hex())]
     good = ran(str(path), *trust)
     assert good.returncode == 0 and "cash: -12.345678" in good.stdout
+    heavy = ran(str(path), *trust[:2], "--signer", f"{SIGNERS[0].hex()}:7", *trust[4:])
+    assert heavy.returncode == 0 and ", weight 9 of 10" in heavy.stdout
     path.write_bytes(exported(world, "account") + b"\n")
     bad = ran(str(path), *trust)
     assert bad.returncode == 1 and bad.stdout.startswith("refused: ")
@@ -334,6 +360,11 @@ def test_the_exit_codes(world: World, tmp_path: Path) -> None:
         [str(path), *trust, *trust[2:4]],
         [str(path), *trust, "--signer", "02"],
         [str(path), *trust, "--signer", "02" + "ff" * 32],
+        [str(path), *trust[:-1], f"{SIGNERS[3].hex()}:0"],
+        [str(path), *trust[:-1], f"{SIGNERS[3].hex()}:01"],
+        [str(path), *trust[:-1], f"{SIGNERS[3].hex()}:"],
+        [str(path), *trust[:-1], f"{SIGNERS[3].hex()}:-1"],
+        [str(path), *trust[:-1], f"{SIGNERS[3].hex()}:{10**18}"],
         [str(path), "--genesis-hash", "zz", *trust[2:]],
         [str(tmp_path / "none"), *trust],
     ):

@@ -183,6 +183,8 @@ def test_notes_are_passed(day: tuple[Replica, list[Effect]]) -> None:
 def test_an_unknown_version_is_named(
     day: tuple[Replica, list[Effect]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executor_module, "version_after", lambda chain, height: 1 + (height > 4))
-    with pytest.raises(VersionMissing, match="Block 5 needs version 2"):
+    monkeypatch.setattr(
+        executor_module, "version_after", lambda chain, height: 9 if height > 4 else 1
+    )
+    with pytest.raises(VersionMissing, match="Block 5 needs version 9"):
         replay_of("spec", logged(day[1]))

@@ -197,10 +197,10 @@ def test_a_version_that_this_program_lacks_stops_before_its_height(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     replica = replica_of()
-    monkeypatch.setattr(executor_module, "version_after", lambda chain, height: height)
+    monkeypatch.setattr(executor_module, "version_after", lambda chain, height: 8 * height - 7)
     assert "Reply" in kinds(submit(replica, NOW, request(1, bundle(ALICE, 0, FUNDS))))
     (stop,) = submit(replica, NOW, request(2, bundle(ALICE, 1, FUNDS)))
-    assert isinstance(stop, Stop) and "block 2 needs version 2" in stop.reason
+    assert isinstance(stop, Stop) and "block 2 needs version 9" in stop.reason
     assert replica.executor.height == 1 and replica.stopped
 
 

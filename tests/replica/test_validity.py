@@ -92,6 +92,9 @@ def test_the_checkpoint_lag_is_as_the_rule_says(
     parent = PARENT._replace(height=height - 1)
     said = validity.header_fault(header, PROPOSAL, parent, LEADER, parameters)
     assert (said == "") == ((certified or 0) in range(max(height - lag_max, 0), height))
+    empty = header._replace(items_count=0, items_bytes=0)
+    said = validity.header_fault(empty, PROPOSAL, parent, LEADER, parameters)
+    assert (said == "") == ((certified or 0) < height), "an empty block may lag as far as it must"
 
 
 ITEMS = (Item(1, b"a"), Item(1, b"b"), Item(2, b"a"))

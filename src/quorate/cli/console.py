@@ -16,6 +16,7 @@ import typer
 OK: Final = 0
 FOUND_WRONG: Final = 1
 USERS_MISTAKE: Final = 2
+NEWER_WANTED: Final = 3
 PATIENCE_S: Final = 0.7
 
 
@@ -62,13 +63,15 @@ def errors_named() -> Iterator[None]:
     except (HomeUnsound, LogDamaged, SnapshotDamaged, ReplayRefused) as error:
         # What lies below thinks of a network; a node that is alone has a backup, if anything.
         end(FOUND_WRONG, str(error))
-    except (StorageRefusal, CacheUnwritable, VersionMissing, CannotListen) as error:
+    except (VersionMissing, NodeStopped) as error:
+        end(NEWER_WANTED, str(error))
+    except (StorageRefusal, CacheUnwritable, CannotListen) as error:
         end(USERS_MISTAKE, str(error))
     except (NodeGone, QuestionFailed, RequestRefused) as error:
         end(USERS_MISTAKE, str(error))
     except AuditFailed as error:
         end(FOUND_WRONG, f"The state contradicts itself: {error}.")
-    except (StorageFailed, NodeStopped) as error:
+    except StorageFailed as error:
         end(FOUND_WRONG, str(error))
     except NodeHalted as error:
         if error.__cause__ is not None:

@@ -1,4 +1,4 @@
-"""The show of `quorate demo`: a seeded market on a node that is killed in the middle.
+"""The show of `quorate demo --solo`: a seeded market on a node that is killed in the middle.
 
 The node is a process of its own, `quorate run HOME`; this process is all of its clients. The story:
 make a home, open the market, trade, kill -9 with bundles under way, start again, compare, trade on,
@@ -14,7 +14,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
-from quorate.commitment import verifier
+from rich.console import RenderableType
+
+from quorate.cli.demo_parts import (
+    DEMO_CONFIG,
+    PATIENCE_S,
+    PROOF_NAME,
+    DemoFailed,
+    counted_money,
+    judged,
+)
 from quorate.execution.machine import genesis_image
 from quorate.replica.errors import AuditFailed, ReplayRefused
 from quorate.runtime.client import AsyncClient
@@ -22,14 +31,13 @@ from quorate.runtime.development import BTC_PERP
 from quorate.runtime.endpoint import home_endpoint
 from quorate.runtime.errors import NodeGone, RequestRefused
 from quorate.runtime.files import follow_segments
-from quorate.runtime.home import CONFIG_NAME, Home, init_home, signer_of
+from quorate.runtime.home import Home, init_home, signer_of
 from quorate.runtime.recover import executor_of
 from quorate.sim.demo.audit import Audit, audited, disagreements, doubled, lost
-from quorate.sim.demo.forge import flipped, redigested
 from quorate.sim.demo.ledger import Ledger, Sent, Signer
 from quorate.sim.demo.market import Market, address
-from quorate.sim.demo.screen import Shown, View, clock
-from quorate.sim.demo.summary import Result
+from quorate.sim.demo.screen import Shown, View, clock, picture, plain_line
+from quorate.sim.demo.summary import Result, summary
 from quorate.types.codes import MarketKind
 from quorate.types.limits import INT64_MAX
 
@@ -39,23 +47,12 @@ UNDER_WAY_MAX: Final = 600  # bundles; beyond it the traders wait
 POLL_S: Final = 0.25
 TRADES_SHOWN: Final = 40
 LATEST: Final = 4_000  # latencies that the screen looks back on
-PATIENCE_S: Final = 60.0
 AFTER_CRASH_SHARE: Final = 0.2  # of the show, at the least, comes after the recovery
-PROOF_NAME: Final = "account.proof"
 
 
 def made_home(path: Path) -> Home:
     """Make the home. Raises HomeRefused, StorageFailed."""
-    home = init_home(path)
-    # No snapshots, so that the log stays whole and can be executed again from genesis.
-    config = path / CONFIG_NAME
-    text = config.read_text(encoding="ascii")
-    config.write_text(text.replace("every_blocks = 10000", "every_blocks = 0"), encoding="ascii")
-    return home
-
-
-class DemoFailed(Exception):
-    """The show cannot go on. The sentence says why, and it is a finding."""
+    return init_home(path, config_text=DEMO_CONFIG)
 
 
 class Node:
@@ -376,21 +373,10 @@ class Demo:
 
     async def conservation(self) -> None:
         """Add up all cash and all positions as the node shows them."""
-        status = await self.client.ask("status")
-        asset = (await self.client.ask("assets"))["assets"][0]
-        cash, lots = 0, dict.fromkeys((venue.number for venue in self.market.venues), 0)
-        for number in range(1, status["accounts"] + 1):
-            account = await self.client.ask("account", account=number)
-            cash += account["cash_e6"]
-            for position in account["positions"]:
-                lots[position["key"]] += position["size"]
-        result = self.result
-        result.accounts = status["accounts"]
-        result.conservation_delta_e6 = (
-            cash + status["fees_e6"] - (asset["deposited"] - asset["withdrawn"])
-        )
-        result.lots_delta = sum(abs(total) for total in lots.values())
-        if result.conservation_delta_e6 or result.lots_delta:
+        money, result = await counted_money(self.client, self.market), self.result
+        result.accounts = money.accounts
+        result.conservation_delta_e6, result.lots_delta = money.delta_e6, money.lots_delta
+        if money.delta_e6 or money.lots_delta:
             result.findings.append("money or lots were made or lost")
 
     async def ending(self) -> None:
@@ -427,37 +413,23 @@ class Demo:
 
     async def prove(self, height: int) -> None:
         """Have the stand-alone verifier check the proof, and two forgeries of it."""
-        proof, path = self.result.proof, self.home.path / PROOF_NAME
-        text = path.read_text(encoding="ascii")
-        tree = json.loads(text)
-        proof.bytes = len(text)
-        code, lines = await self.verdict(path)
-        proof.verified = code == 0 and tree["checkpoint"]["height"] == height
-        proof.words = lines
-        changed = flipped(text, tree["preimage"])
-        forgeries = (
-            ("one digit of the account's row changed", changed),
-            ("the same, and the file's digest made anew", redigested(changed)),
-        )
-        refused = []
-        for what, forged in forgeries:
-            path.with_suffix(".forged").write_text(forged, encoding="ascii")
-            code, lines = await self.verdict(path.with_suffix(".forged"))
-            refused.append(code == 1)
-            proof.forged.append(f"{what}: {' '.join(lines)}")
-        proof.forged_refused = all(refused)
-        if not proof.verified:
-            self.result.findings.append(f"the proof was not verified: {' '.join(proof.words)}")
-        if not proof.forged_refused:
-            self.result.findings.append("the verifier accepted a forged proof")
+        result, path = self.result, self.home.path / PROOF_NAME
+        genesis_hash = self.home.genesis_hash
+        result.findings += await judged(result.proof, path, genesis_hash, [self.signed_by])
+        proved = json.loads(path.read_text(encoding="ascii"))["checkpoint"]["height"]
+        if proved != height:
+            result.proof.verified = False
+            result.findings.append(f"the proof is of height {proved}, not {height}")
 
-    async def verdict(self, path: Path) -> tuple[int, list[str]]:
-        """Run the verifier alone, in an isolated interpreter: its exit code and its words."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", verifier.__file__, str(path),
-            "--genesis-hash", self.home.genesis_hash.hex(),
-            "--signer", self.signed_by.hex(),
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        said, _ = await process.communicate()
-        return process.returncode or 0, said.decode().splitlines()
+    # --- before the audience ---------------------------------------------------------------------
+    def picture(self, width: int, height: int) -> RenderableType:
+        """Draw the live view."""
+        return picture(self.view, width, height)
+
+    def plain_lines(self) -> list[str]:
+        """Write the figures where there is no screen."""
+        return [plain_line(self.view)] if self.view.phase else []
+
+    def ended(self) -> RenderableType | None:
+        """Draw the end of the show, if it came far enough to have one."""
+        return summary(self.result) if self.result.blocks else None

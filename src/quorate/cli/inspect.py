@@ -49,6 +49,8 @@ def lines(tree: dict[str, Any]) -> list[str]:
         f"  log           {segments} of {log['segment_bytes'] >> 20} MiB, "
         f"after height {log['height_before']}",
     ]
+    if tree["validator"] is not None:
+        found[3:3] = validator_lines(tree["validator"])
     if tree["halt"] is not None:
         halt = tree["halt"]
         height = "" if halt["height"] is None else f" at height {halt['height']}"
@@ -73,6 +75,27 @@ def lines(tree: dict[str, Any]) -> list[str]:
         units = row["deposited"] - row["withdrawn"]
         found.append(f"  asset {row['asset']:>3} {row['name']:<10} supply {units} units")
     return found
+
+
+def validator_lines(tree: dict[str, Any]) -> list[str]:
+    """Write a validator's place for a reader."""
+    shown = [
+        f"  consensus     {tree['consensus_hash']}",
+        f"  validator     {tree['me']} of {len(tree['validators'])}; weight {tree['quorum']} of "
+        f"{tree['weight']} decides",
+    ]
+    for number, row in enumerate(tree["validators"]):
+        weight = "" if row["weight"] == 1 else f":{row['weight']}"
+        shown.append(f"    {number:<12}{row['key']}{weight}  {row['peer']}")
+    signers = ", ".join(map(str, tree["certified_by"]))
+    certified = f"height {tree['height_certified']}, by {signers}" if signers else "no height yet"
+    shown.append(
+        f"  certified     {certified}; {tree['heights_certified']} certificates in the log, "
+        f"view {tree['view']}"
+    )
+    if tree["evidence"]:
+        shown.append(f"  EVIDENCE      {counted(tree['evidence'], 'record')} of signed lies")
+    return shown
 
 
 def signer(tree: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """`quorate`: one command, its sub-commands loaded only when they are called.
 
-Exit codes: 0 ok, 1 something was found wrong, 2 the user's mistake: one line, nothing changed.
+Exit codes: 0 ok, 1 something was found wrong, 2 the user's mistake: one line, nothing changed, 3 a
+newer program is wanted: the chain goes on under rules that this one lacks.
 """
 
 import importlib
@@ -21,12 +22,17 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("quorate.cli.init", "Make a home: genesis, keys, configuration, an empty log."),
     "warm": ("quorate.cli.warm", "Compile all kernels now, so that no node waits for them."),
     "run": ("quorate.cli.run", "Run the node of a home until it is told to stop."),
+    "cluster": ("quorate.cli.cluster", "Run all validators of a chain on this machine."),
     "resume": ("quorate.cli.resume", "Let a halted home run again, and log why."),
+    "rejoin": ("quorate.cli.rejoin", "Bring a validator back whose log is gone."),
+    "signer": ("quorate.cli.signer", "Hold a validator's key, and sign for its node."),
     "demo": ("quorate.cli.demo", "Show the exchange at work on this machine."),
     "replay": ("quorate.cli.replay", "Run recorded market data through the exchange."),
+    "replay-chain": ("quorate.cli.replay_chain", "Execute a home's blocks anew and compare."),
     "prove": ("quorate.cli.prove", "Write a proof of an account, an order or an event."),
     "verify": ("quorate.cli.verify", "Check a proof that somebody wrote."),
     "inspect": ("quorate.cli.inspect", "Show what a home holds, without changing anything."),
+    "sim": ("quorate.cli.simulate", "Try to break validators in a seeded world."),
     "fuzz": ("quorate.cli.fuzz", "Search for a disagreement, for a number of seconds."),
     "bench": ("quorate.cli.bench", "Measure this machine."),
 }

@@ -19,7 +19,8 @@ def command(
     order: int | None = typer.Option(None, help="The id of an open order."),
     event: str | None = typer.Option(None, help="HEIGHT:INDEX of an event in its block."),
     height: int | None = typer.Option(
-        None, help="Of accounts and orders: as of this height, not the last."
+        None, help="Of accounts and orders: as of this height, not the last. A validator's home "
+        "proves heights that a quorum certified.",
     ),
     out: Path | None = typer.Option(
         None, help="A new file, not in the home; without it: stdout."

@@ -6,11 +6,24 @@ import time
 from quorate.cli.console import Bar
 from quorate.runtime.cluster.begin import Begun, begin
 from quorate.runtime.cluster.node import run_cluster_node
+from quorate.runtime.errors import NodeRestart
 from quorate.runtime.home import Home
 
 
 def run_validator(home: Home, as_json: bool) -> None:
     """Run a validator until SIGTERM or SIGINT. Raises as `begin` and `run_cluster_node`."""
+    going_on = True
+    while going_on:
+        try:
+            run_once(home, as_json)
+            going_on = False
+        except NodeRestart as caught_up:
+            if not as_json:
+                print(f"{caught_up} Beginning again from there.", flush=True)
+
+
+def run_once(home: Home, as_json: bool) -> None:
+    """Run a validator until it is told to stop, or has caught up by a snapshot: NodeRestart."""
     before_s = time.monotonic()
     with Bar("Replaying the log") as bar:
         begun = begin(home, bar.update)

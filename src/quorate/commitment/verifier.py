@@ -1,16 +1,17 @@
 """Check a proof that a Quorate node exported. Needs Python 3.11 and nothing else.
 
-    python verifier.py proof.json --genesis-hash HEX --signer KEY [--signer KEY ...]
+    python verifier.py proof.json --genesis-hash HEX --signer KEY[:WEIGHT] [--signer ...]
 
 You say whom you trust: the chain by its genesis hash (32 bytes, hex), and all of its validators by
-their compressed secp256k1 keys (33 bytes, hex). The file is believed in nothing. What is checked:
+their compressed secp256k1 keys (33 bytes, hex), each with its weight, which is its stake and 1 if
+you name none. The file is believed in nothing. What is checked:
 
 1. The file is the one canonical form of what it says, and its digest is right.
 2. The leaf (the row's bytes) hashes up to the state root; for an event also: the event hashes up to
    the events root that the chain's row holds.
-3. More than two thirds of the validators, floor(2n/3) + 1 of the n keys given, signed that state
-   root for this chain, genesis, epoch and height. A wrong signature refuses the file, also where
-   there would be enough right ones.
+3. Validators with more than two thirds of the weight, floor(2W/3) + 1 of the W that all the given
+   keys have, signed that state root for this chain, genesis, epoch and height. A wrong signature
+   refuses the file, also where there would be enough right ones.
 
 Exit code 0: verified, and the row is printed in words. 1: refused, with the reason. 2: usage.
 
@@ -31,6 +32,7 @@ TABLE_DEPTH = 28
 TOP_DEPTH = 4
 EVENTS_DEPTH = 24
 U64_MAX = 2**64 - 1
+WEIGHT_DIGITS_MAX = 18
 
 # secp256k1: y*y = x*x*x + 7 over the field of P elements; G has order N.
 P = 2**256 - 2**32 - 977
@@ -118,8 +120,6 @@ def sha256(data: bytes) -> bytes:
 
 
 # --- the file -----------------------------------------------------------------------------------
-
-
 def parsed(data: bytes) -> dict[str, object]:
     """Read the file as one canonical JSON object."""
     require(len(data) <= FILE_BYTES_MAX, "the file is too long")
@@ -171,8 +171,6 @@ def digests(value: object, count: int, where: str) -> list[bytes]:
 
 
 # --- rows ---------------------------------------------------------------------------------------
-
-
 def form_bytes(form: str) -> int:
     """Give how many bytes a field of this form takes."""
     return int(form[1:])
@@ -240,8 +238,6 @@ def position_words(data: bytes) -> list[str]:
 
 
 # --- Merkle paths -------------------------------------------------------------------------------
-
-
 def climbed(digest: bytes, index: int, siblings: list[bytes]) -> bytes:
     """Hash from a leaf up; bit i of `index` says whether the path is the right child at level i."""
     for level, sibling in enumerate(siblings):
@@ -300,7 +296,6 @@ def checked_row(proof: dict[str, object], kind: str, leaf: bytes, height: int) -
 
 
 # --- signatures ---------------------------------------------------------------------------------
-
 Point = tuple[int, int, int]
 INFINITY: Point = (0, 1, 0)
 
@@ -369,9 +364,9 @@ def signature_holds(key: bytes, digest: bytes, signature: bytes) -> bool:
 
 
 def checked_signatures(
-    checkpoint: dict[str, object], chain_id: int, genesis: bytes, signers: list[bytes]
-) -> int:
-    """Check that a quorum of `signers` signed the checkpoint; return how many did."""
+    checkpoint: dict[str, object], chain_id: int, genesis: bytes, weights: dict[bytes, int]
+) -> str:
+    """Check that a quorum of the weighted keys signed the checkpoint; say who did."""
     message = b"".join(
         (
             CHECKPOINT_TAG,
@@ -386,29 +381,32 @@ def checked_signatures(
     entries = checkpoint["signatures"]
     require(isinstance(entries, list), "signatures is not a list")
     assert isinstance(entries, list)
-    quorum = 2 * len(signers) // 3 + 1
-    require(len(entries) >= quorum, f"{len(entries)} signatures, {quorum} needed")
-    require(len(entries) <= len(signers), "more signatures than validators")
+    require(len(entries) <= len(weights), "more signatures than validators")
+    found: dict[bytes, bytes] = {}
     previous = b""
     for value in entries:
         entry = with_keys(value, KEYS_SIGNATURE, "a signature")
         signer = octets(entry["signer"], 33, "signer")
         require(signer > previous, "signers are not in ascending order")
         previous = signer
-        require(signer in signers, f"{signer.hex()} is not one of the given validators")
-        signature = octets(entry["signature"], 64, "signature")
+        require(signer in weights, f"{signer.hex()} is not one of the given validators")
+        found[signer] = octets(entry["signature"], 64, "signature")
+    weight, total = sum(weights[signer] for signer in found), sum(weights.values())
+    quorum = 2 * total // 3 + 1
+    require(weight >= quorum, f"signatures weigh {weight} of {total}, {quorum} needed")
+    for signer, signature in found.items():
         right = signature_holds(signer, sha256(message), signature)
         require(right, f"the signature of {signer.hex()} is wrong")
-    return len(entries)
+    words = f"signed by {len(found)} of {len(weights)} validators"
+    # Weights of 1 are not worth a word.
+    return words if total == len(weights) else f"{words}, weight {weight} of {total}"
 
 
 # --- the whole ----------------------------------------------------------------------------------
-
-
-def verified(data: bytes, genesis: bytes, signers: list[bytes]) -> list[str]:
+def verified(data: bytes, genesis: bytes, weights: dict[bytes, int]) -> list[str]:
     """Check a proof file's bytes; return lines that say what it proves. Raises Refused.
 
-    genesis: 32 bytes; signers: the keys of all validators, 33 bytes each.
+    genesis: 32 bytes; weights: of all validators, by their keys, 33 bytes each.
     """
     proof = parsed(data)
     kind = proof.get("kind")
@@ -434,9 +432,9 @@ def verified(data: bytes, genesis: bytes, signers: list[bytes]) -> list[str]:
     state_root = octets(checkpoint["state_root"], 32, "state_root")
     require(root == state_root, "the leaf is not under the state root")
     lines = checked_row(proof, kind, leaf, height)
-    signed = checked_signatures(checkpoint, chain_id, genesis, signers)
+    signed = checked_signatures(checkpoint, chain_id, genesis, weights)
     title = f"verified: {kind}, chain {chain_id}, height {height}, epoch {checkpoint['epoch']}"
-    return [f"{title}, signed by {signed} of {len(signers)} validators", *lines]
+    return [f"{title}, {signed}", *lines]
 
 
 def hex_argument(size: int, text: str) -> bytes:
@@ -455,12 +453,16 @@ def genesis_argument(text: str) -> bytes:
     return hex_argument(32, text)
 
 
-def signer_argument(text: str) -> bytes:
-    """Read a validator's compressed public key."""
-    key = hex_argument(33, text)
+def signer_argument(text: str) -> tuple[bytes, int]:
+    """Read a validator's compressed public key, and its weight if one is named."""
+    digits, colon, weight = text.partition(":")
+    key = hex_argument(33, digits)
     if public_point(key) is None:
         raise argparse.ArgumentTypeError("this is no public key of secp256k1")
-    return key
+    plain = weight.isascii() and weight.isdigit() and len(weight) <= WEIGHT_DIGITS_MAX
+    if colon and (not plain or weight.startswith("0")):
+        raise argparse.ArgumentTypeError("a weight is an integer of 1 or more, in decimal digits")
+    return key, int(weight or 1)
 
 
 def main(arguments: list[str]) -> int:
@@ -469,11 +471,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("proof", help="the file that a node exported")
     parser.add_argument("--genesis-hash", required=True, type=genesis_argument, metavar="HEX")
     parser.add_argument(
-        "--signer", required=True, action="append", type=signer_argument, metavar="KEY",
-        help="a validator's compressed public key; give all of them",
+        "--signer", required=True, action="append", type=signer_argument, metavar="KEY[:WEIGHT]",
+        help="a validator's compressed public key, and its weight if not 1; give all of them",
     )  # fmt: skip
     options = parser.parse_args(arguments)
-    if len(set(options.signer)) != len(options.signer):
+    weights: dict[bytes, int] = dict(options.signer)
+    if len(weights) != len(options.signer):
         parser.error("argument --signer: one key is given twice")
     try:
         with open(options.proof, "rb") as file:
@@ -481,7 +484,7 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         parser.error(f"{options.proof} cannot be read: {error.strerror}")
     try:
-        lines = verified(data, options.genesis_hash, options.signer)
+        lines = verified(data, options.genesis_hash, weights)
     except Refused as refused:
         print(f"refused: {refused}")
         return 1

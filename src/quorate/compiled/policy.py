@@ -4,8 +4,8 @@ Numba's own cache notices a change in the file that holds a kernel, and nothing 
 helper in another file, not a changed limit, not NUMBA_BOUNDSCHECK. So the cache folder is named by
 a digest over everything that the machine code depends on: all sources of the rooms that hold
 kernels and of those below (imports go strictly downward, so nothing else can reach a kernel), the
-versions of numba, llvmlite and numpy, the CPU with its features, bounds checking, and every NUMBA_ setting.
-A folder is then right for ever, and a stale one is never read.
+versions of numba, llvmlite and numpy, the CPU with its features, bounds checking, and every NUMBA_
+setting. A folder is then right for ever, and a stale one is never read.
 
 The folder is `kernels-<digest>` under $QUORATE_CACHE_DIR, or $XDG_CACHE_HOME/quorate, or
 ~/.cache/quorate. Importing this module names it and imports numba with it; the folder is made and

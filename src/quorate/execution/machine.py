@@ -48,12 +48,15 @@ class Machine(Protocol):
     def seal(self, exec_block_digest: bytes, events_root: bytes) -> None:
         """Write the chain row of the block that was run."""
 
+    def announce(self, version: int, height: int) -> None:
+        """Have the next version of the rules begin at a height, as governance does by UPGRADE."""
+
     def image(self) -> Image:
         """Copy of the whole committed state."""
 
 
 def version_after(chain: Any, height: int) -> int:
-    """Version of the rules under which `height` executes; refuse one that this source lacks."""
+    """Version of the rules under which `height` executes, by a chain row of a height before."""
     version = int(chain["protocol_version"])
     if chain["version_next"] and height >= chain["version_next_height"]:
         version = int(chain["version_next"])
@@ -96,6 +99,12 @@ class SpecMachine:
         chain = self.tables.row(Table.CHAIN, 0)
         chain.height, chain.time_ms = self._next
         chain.exec_block_digest, chain.events_root = exec_block_digest, events_root
+        self.tables.put(Table.CHAIN, 0, chain)
+
+    def announce(self, version: int, height: int) -> None:
+        """Write the next version into the chain row."""
+        chain = self.tables.row(Table.CHAIN, 0)
+        chain.version_next, chain.version_next_height = version, height
         self.tables.put(Table.CHAIN, 0, chain)
 
     def image(self) -> Image:
@@ -216,6 +225,11 @@ class KernelMachine:
         chain["height"], chain["time_ms"] = now["height"], now["time_ms"]
         chain["exec_block_digest"] = np.frombuffer(exec_block_digest, np.uint8)
         chain["events_root"] = np.frombuffer(events_root, np.uint8)
+
+    def announce(self, version: int, height: int) -> None:
+        """Write the next version into the chain row."""
+        chain = self.fields["chain"][0]
+        chain["version_next"], chain["version_next_height"] = version, height
 
     # --- what commitment reads -----------------------------------------------------------------
     def dirty(self) -> dict[Table, Any]:

@@ -30,15 +30,20 @@ REFERENCES_MAX: Final = 256
 
 
 class Held:
-    """A block at hand. bundles: None until every item has been judged; fault: of its items."""
+    """A block at hand. bundles: None until every item has been judged; fault: of its items.
+
+    view: of the last proposal for whose sake it is here; what its own header says is its leader's
+    word.
+    """
 
     __slots__ = (
         "bundles", "checkpoint_checked", "data", "decoded", "fault", "hashes", "items", "known",
-        "logged", "names", "ticket",
+        "logged", "names", "ticket", "view",
     )  # fmt: skip
 
-    def __init__(self, decoded: DecodedBlock, data: bytes) -> None:
+    def __init__(self, decoded: DecodedBlock, data: bytes, view: int) -> None:
         self.decoded = decoded
+        self.view = view
         self.data = data
         self.items: tuple[Item, ...] = ()
         self.hashes: tuple[bytes, ...] = ()
@@ -83,11 +88,14 @@ class Blocks:
         """Read a block. Raises MessageInvalid."""
         return decode_block(data, len(self.validators.keys))
 
-    def hold(self, decoded: DecodedBlock, data: bytes, ticket: int) -> list[Admit]:
-        """Keep a block, and have those of its bundles checked that were not seen before."""
+    def hold(self, decoded: DecodedBlock, data: bytes, view: int, ticket: int) -> list[Admit]:
+        """Keep a block, and have those of its bundles checked that were not seen before.
+
+        view: of the proposal for whose sake.
+        """
         if decoded.digest in self.held:
             return []
-        made = self.held[decoded.digest] = Held(decoded, data)
+        made = self.held[decoded.digest] = Held(decoded, data, view)
         items = decode_items(decoded.items)
         if isinstance(items, Reject):
             made.bundles, made.fault = (), "the block's items are not canonical"
@@ -111,7 +119,7 @@ class Blocks:
 
     def hold_own(self, decoded: DecodedBlock, data: bytes, bundles: Sequence[Bundle]) -> None:
         """Keep a block that we have just made."""
-        made = self.held[decoded.digest] = Held(decoded, data)
+        made = self.held[decoded.digest] = Held(decoded, data, decoded.header.view)
         made.bundles = tuple(bundles)
         made.hashes = tuple([bundle.hash for bundle in bundles])
         made.names = dict.fromkeys(made.hashes)
@@ -220,13 +228,24 @@ class Blocks:
         if len(self.references) > REFERENCES_MAX:
             del self.references[next(iter(self.references))]
 
-    def prune(self, view: int) -> list[bytes]:
-        """Forget what is delivered or can never be: nothing at or below a final view comes back."""
-        gone = [
-            digest
-            for digest, made in self.held.items()
-            if made.decoded.header.view <= view and made.decoded.header.height <= self.tip.height
-        ]
+    def prune(self, view: int, final: Sequence[Held] | None) -> list[bytes]:
+        """Forget what is delivered or can never be: nothing at or below a final view comes back.
+
+        final: the blocks between tip and final view, None where some of them are missing.
+        """
+        if final is None:
+            gone = [
+                digest
+                for digest, made in self.held.items()
+                if made.view <= view and made.decoded.header.height <= self.tip.height
+            ]
+        else:
+            kept = {made.decoded.digest: None for made in final}
+            gone = [
+                digest
+                for digest, made in self.held.items()
+                if made.view <= view and digest not in kept
+            ]
         for digest in gone:
             self.tickets.pop(self.held.pop(digest).ticket, None)
         return gone

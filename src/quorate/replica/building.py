@@ -17,9 +17,10 @@ from quorate.replica.mempool import Bundle
 from quorate.replica.parts import Parts
 from quorate.replica.records import PAYLOAD
 from quorate.replica.validity import ParentRef, clock_fault
-from quorate.types.consensus import Header, Proposal
+from quorate.types.consensus import CheckpointCertificate, Header, Proposal
 
 NEVER: Final = 2**62
+LEDGER_BUSY: Final = 2  # blocks with the ledger
 
 
 class Question(NamedTuple):
@@ -63,30 +64,45 @@ class Building:
         digest = digest_of(build.parent_payload)
         parent = parts.blocks.reference(digest) if digest is not None else None
         due = parts.now.mono_ms >= self.build_due
+        lag_max = parts.settings.parameters.checkpoint_lag_max
         if parent is None:
             # We are behind: the parent is final, and not here yet.
             if due:
                 self.built(build, None)
             return
+        if not due and parts.chain.executing >= LEDGER_BUSY:
+            return  # the ledger is the bottleneck: what comes meanwhile goes into one block
+        carried = self.carried(parent.height + 1)
+        lags = carried is None or carried.height <= parent.height - lag_max
+        if lags and parent.height >= lag_max:
+            # Results lag behind agreement: only a block without bundles is valid.
+            if due:
+                parts.count("blocks_empty_for_lag")
+                self.propose(build, parent, [], carried)
+            return
         excluded = parts.blocks.excluded(parent.digest)
         if due or parts.mempool.fresh(excluded):
             limit = parts.settings.parameters.block_bytes_max
-            self.propose(build, parent, parts.mempool.take(limit, excluded))
+            self.propose(build, parent, parts.mempool.take(limit, excluded), carried)
 
-    def propose(self, build: Build, parent: ParentRef, bundles: list[Bundle]) -> None:
+    def carried(self, height: int) -> CheckpointCertificate | None:
+        """Give the newest checkpoint certificate that a block of a height can carry."""
+        known = self.parts.checkpoints
+        if known.best is None or known.best.height < height:
+            return known.best
+        return known.certificates.get(height - 1)
+
+    def propose(
+        self,
+        build: Build,
+        parent: ParentRef,
+        bundles: list[Bundle],
+        carried: CheckpointCertificate | None,
+    ) -> None:
         """Make a block, relay it at once, and let ordering vote for it."""
         parts = self.parts
         settings = parts.settings
         height = parent.height + 1
-        best = parts.checkpoints.best
-        lag_max = settings.parameters.checkpoint_lag_max
-        if best is not None and best.height >= height:
-            best = parts.checkpoints.certificates.get(height - 1)
-        if height > lag_max and (best is None or best.height < height - lag_max):
-            # Results lag behind agreement: nobody could accept the block.
-            parts.count("builds_declined_for_lag")
-            self.built(build, None)
-            return
         items = b"".join([bundle.item for bundle in bundles])
         header = Header(
             settings.validators.epoch,
@@ -99,7 +115,7 @@ class Building:
             len(bundles),
             len(items),
             sha256(items).digest(),
-            best,
+            carried,
         )
         data = encode_block(header, items, len(settings.validators.keys))
         decoded = parts.blocks.decode(data)
@@ -131,8 +147,11 @@ class Building:
         if self.payloads.offer(decoded.digest, data, peer):
             self.review()
 
-    def obtain(self, digest: bytes, peers: tuple[int, ...]) -> bool:
-        """Hold a block whose bytes are at hand, or ask for them; say whether it is held now."""
+    def obtain(self, digest: bytes, view: int, peers: tuple[int, ...]) -> bool:
+        """Hold a block whose bytes are at hand, or ask for them; say whether it is held now.
+
+        view: of the proposal for whose sake.
+        """
         parts = self.parts
         if digest in parts.blocks.held:
             return True
@@ -144,7 +163,7 @@ class Building:
         decoded = safe_decode(parts.blocks, data)
         assert decoded is not None and decoded.digest == digest, "only decoded blocks are stored"
         self.payloads.keep(digest)
-        for effect in parts.blocks.hold(decoded, data, parts.ticket()):
+        for effect in parts.blocks.hold(decoded, data, view, parts.ticket()):
             parts.at_once(effect)
         return True
 
@@ -155,13 +174,24 @@ class Building:
             if view <= floor or self.verified(self.verifies[view]):
                 del self.verifies[view]
         for view in sorted(self.certifies):
-            if view <= floor or self.certified(self.certifies[view]):
+            if view <= floor:
+                self.forget(self.certifies.pop(view).proposal)
+            elif self.certified(self.certifies[view]):
                 del self.certifies[view]
+
+    def forget(self, proposal: Proposal) -> None:
+        """Stop asking for a block; if it is final after all, delivery asks for it again."""
+        digest = digest_of(proposal.payload)
+        if digest is not None and self.payloads.find(digest) is None:
+            self.payloads.drop(digest)
 
     def verdict(self, proposal: Proposal, fetch_from: tuple[int, ...]) -> bool | None:
         """Judge a proposal's block, fetching what is missing where somebody is named."""
         parts = self.parts
-        leader = parts.settings.validators.leader(proposal.view)
+        leader, view = parts.settings.validators.leader(proposal.view), proposal.view
+        made = parts.blocks.find(proposal.payload)
+        if made is not None:
+            made.view = max(made.view, view)
         while True:
             found, missing = parts.blocks.verdict(proposal, leader)
             if missing is None:
@@ -169,7 +199,7 @@ class Building:
             at_hand = self.payloads.find(missing) is not None
             if not at_hand and not fetch_from:
                 return None
-            if not self.obtain(missing, fetch_from):
+            if not self.obtain(missing, view, fetch_from):
                 return None
 
     def verified(self, question: Question) -> bool:

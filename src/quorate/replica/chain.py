@@ -8,9 +8,9 @@ it; the same bytes serve whoever is behind, from memory, or from the log by way 
 
 from typing import Final, NamedTuple
 
-from quorate.codec.blocks import digest_of, payload_of
+from quorate.codec.blocks import digest_of
 from quorate.replica.blocks import Blocks, Held
-from quorate.types.consensus import Certificate, Proposal, VoteKind
+from quorate.types.consensus import Certificate, Proposal
 
 CHASE_MAX: Final = 4  # missing ancestors fetched by digest; more is a range
 EXECUTING_MAX: Final = 8  # blocks with the ledger at a time
@@ -83,6 +83,13 @@ class Chain:
                 return True
         return False
 
+    def final(self) -> list[Held] | None:
+        """Give the blocks between the tip and the goal; None where some are missing."""
+        if self.goal is None:
+            return []
+        whole = bool(self.path) and self.path[0].decoded.digest == self.goal.digest
+        return self.path if whole else None
+
     def gap(self) -> tuple[bytes, int] | None:
         """Say which block is missing on the way to the goal, and how many may be; None: none."""
         if self.goal is None or self.path or self.near:
@@ -141,11 +148,3 @@ class Chain:
     def due(self) -> int:
         """Say when a range is to be asked of another."""
         return self.wanted.due_ms if self.wanted is not None else NEVER
-
-
-def range_proposal(certificate: Certificate, digest: bytes) -> Proposal | None:
-    """Give the proposal that a range's certificate finalizes, if it is of this block."""
-    subject = certificate.subject
-    if subject.kind != VoteKind.FINALIZE or subject.payload != payload_of(digest):
-        return None
-    return subject.proposal

@@ -3,7 +3,7 @@
 A request's bundles stay together on their way (mempool.py), so that nearly always one block holds
 them all, one behind the other, and the ledger answers with their receipts. A leader may tear a
 request apart: then the reply says FINALIZED with the height of its last bundle, and the receipts
-are for the client to ask for.
+are for the client to ask for. A bundle that expires has its own code; the others wait on.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from quorate.replica.messages import Level, Reply, Span
+from quorate.replica.replica import refused
+from quorate.types.codes import Reject
 
 
 class Claim:
-    """One request. codes: Reject of each item; hashes: of the sound ones, in order."""
+    """One request. codes: Reject of each item; hashes: of the sound ones, in order.
 
-    __slots__ = ("client", "codes", "hashes", "missing", "number")
+    height, time_ms: of the block that took the last of them so far.
+    """
+
+    __slots__ = ("client", "codes", "hashes", "height", "missing", "number", "time_ms")
 
     def __init__(
         self, client: int, number: int, codes: tuple[int, ...], hashes: tuple[bytes, ...]
@@ -26,6 +31,15 @@ class Claim:
         self.codes = codes
         self.hashes = hashes
         self.missing = len(dict.fromkeys(hashes))
+        self.height = self.time_ms = 0
+
+    def withdraw(self, name: bytes, code: Reject) -> None:
+        """Give a bundle that will not be in a block any more the code of a refusal."""
+        at = self.hashes.index(name)
+        place = [index for index, known in enumerate(self.codes) if not known][at]
+        self.codes = (*self.codes[:place], int(code), *self.codes[place + 1 :])
+        self.hashes = (*self.hashes[:at], *self.hashes[at + 1 :])
+        self.missing -= 1
 
 
 class Claims:
@@ -50,6 +64,7 @@ class Claims:
         for index, name in enumerate(hashes):
             for claim in self.waiting.pop(name, ()):
                 claim.missing -= 1
+                claim.height, claim.time_ms = height, time_ms
                 if claim.missing:
                     continue
                 first = index + 1 - len(claim.hashes)
@@ -58,30 +73,27 @@ class Claims:
                         Span(claim.client, claim.number, claim.codes, first, len(claim.hashes))
                     )
                 else:
-                    torn.append(finalized_reply(claim, height, time_ms))
+                    torn.append(finalized_reply(claim))
         return tuple(spans), torn
 
-    def withdrawn(self, names: Sequence[bytes]) -> list[Claim]:
-        """Take the requests of bundles that will not be in a block any more."""
-        found: dict[int, Claim] = {}
+    def withdrawn(self, names: Sequence[bytes], code: Reject) -> list[Reply]:
+        """Take bundles that will not be in a block; answer requests that wait for nothing more."""
+        replies: list[Reply] = []
         for name in names:
             for claim in self.waiting.pop(name, ()):
-                found[len(found)] = claim
-        distinct: list[Claim] = []
-        for claim in found.values():
-            if not any(claim is other for other in distinct):
-                distinct.append(claim)
-                for name in claim.hashes:
-                    left = [other for other in self.waiting.get(name, ()) if other is not claim]
-                    if left:
-                        self.waiting[name] = left
-                    else:
-                        self.waiting.pop(name, None)
-        return distinct
+                claim.withdraw(name, code)
+                if claim.missing:
+                    continue
+                if claim.hashes:
+                    replies.append(finalized_reply(claim))
+                else:
+                    replies.append(refused(Span(claim.client, claim.number, claim.codes, 0, 0)))
+        return replies
 
 
-def finalized_reply(claim: Claim, height: int, time_ms: int) -> Reply:
+def finalized_reply(claim: Claim) -> Reply:
     """Answer a request whose bundles are not one behind the other in one block."""
     nothing = np.zeros(0, np.int64)
     client, number, level = claim.client, claim.number, Level.FINALIZED
+    height, time_ms = claim.height, claim.time_ms
     return Reply(client, number, level, height, time_ms, claim.codes, 0, 0, b"", nothing)

@@ -1,7 +1,8 @@
 """What clients and other validators want ordered: into the pool, and to everybody.
 
-A bundle is checked once per node, wherever it comes from first. While it is with admission a second
-copy is dropped; the client of that copy waits for the same result.
+A bundle that was found sound is not checked again, wherever it comes from next, and the client of
+a second copy waits for the same result. Copies that come together are checked each: the first
+answer may be that its sender's share of the pool is full.
 """
 
 from dataclasses import dataclass
@@ -175,6 +176,5 @@ class Clients:
     def expire(self, time_ms: int) -> None:
         """Tell clients of bundles that expired while they waited."""
         gone = self.parts.mempool.expired(time_ms)
-        for claim in self.claims.withdrawn([bundle.hash for bundle in gone]):
-            code = Reject.BUNDLE_EXPIRED_SIGN_AGAIN
-            self.parts.at_once(Refuse(claim.client, claim.number, code))
+        names = [bundle.hash for bundle in gone]
+        self.parts.after += self.claims.withdrawn(names, Reject.BUNDLE_EXPIRED_SIGN_AGAIN)

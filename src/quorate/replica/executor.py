@@ -106,6 +106,11 @@ class Executor:
             return version_after(asdict(self.machine.tables.row(Table.CHAIN, 0)), height)
         return version_after(self.chain(), height)
 
+    def announce(self, version: int, height: int) -> None:
+        """Have a version begin at the next height, before that block is executed."""
+        assert height == self.height + 1
+        self.machine.announce(version, height)
+
     def commit(self) -> Executed:
         """Hash events and state after the last block, and audit. Raises AuditFailed."""
         octets = self.events.view(np.uint8).reshape(-1, EVENT_BYTES)

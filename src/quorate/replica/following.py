@@ -5,12 +5,10 @@ its bundles are judged. One that a quorum finalized and admission refuses would 
 a third is malicious, or that we are wrong: the node halts.
 """
 
-import itertools
 from typing import Final
 
 import numpy as np
 
-from quorate.codec.blocks import DecodedBlock
 from quorate.codec.consensus import CERTIFICATE_BYTES_MAX
 from quorate.codec.peer import (
     RANGE_BYTES_MAX,
@@ -20,30 +18,39 @@ from quorate.codec.peer import (
     encode_range,
 )
 from quorate.ordering.messages import Finalized, Floored
-from quorate.ordering.scheme import certificate_holds
 from quorate.replica.blocks import Held
 from quorate.replica.building import Building
-from quorate.replica.chain import CHASE_MAX, range_proposal
+from quorate.replica.chain import CHASE_MAX, NEVER, RANGE_RETRY_MS
 from quorate.replica.ledger import Ordered
 from quorate.replica.messages import Halt
+from quorate.replica.offering import refuse
 from quorate.replica.parts import Parts
+from quorate.replica.ranges import range_fault
+from quorate.replica.statesync import StateSync
 from quorate.replica.validator_messages import BlocksRead, Execute, Progress, ReadBlocks
 from quorate.types.consensus import Certificate
 from quorate.types.limits import COMMAND_BYTES
 from quorate.types.records import ADMITTED
 
 RANGE_SERVED_BLOCKS: Final = 64
+BLOCKS_SENT_MAX: Final = 32  # to one peer within half a retry
 RANGE_SERVED_BYTES: Final = RANGE_BYTES_MAX // 4
 
 
 class Following:
     """Final blocks on their way to the ledger."""
 
-    def __init__(self, parts: Parts, building: Building) -> None:
+    def __init__(self, parts: Parts, building: Building, statesync: StateSync) -> None:
         self.parts = parts
         self.building = building
+        self.statesync = statesync
         self.serving: dict[int, tuple[int, int]] = {}
         self.serving_peers: dict[int, None] = {}
+        # A block wanted by its digest, and when to go over to ranges if it does not come.
+        self.chased = b""
+        self.chase_due = NEVER
+        self.reading: dict[int, int] = {}
+        self.sent: dict[int, dict[bytes, int]] = {}
 
     # --- delivery --------------------------------------------------------------------------------
     def finalized(self, event: Finalized) -> None:
@@ -56,6 +63,8 @@ class Following:
     def advance(self) -> None:
         """Deliver what is ready; fetch what is missing."""
         parts = self.parts
+        if parts.installing:
+            return
         made = parts.chain.ready()
         while made is not None:
             if made.fault:
@@ -86,6 +95,7 @@ class Following:
             spans,
             header.view,
             made.decoded.digest,
+            header.view > parts.simplex.vote_above,
         )
         parts.at_once(Execute(ordered))
         parts.mempool.finalized(made.hashes)
@@ -103,7 +113,8 @@ class Following:
         """Go on now that the ledger is done with a block."""
         parts = self.parts
         parts.chain.executing -= 1
-        for digest in parts.blocks.prune(parts.simplex.floor.view):
+        self.building.review()
+        for digest in parts.blocks.prune(parts.simplex.floor.view, parts.chain.final()):
             parts.payloads.drop(digest)
         self.advance()
 
@@ -113,15 +124,26 @@ class Following:
         parts = self.parts
         gap = parts.chain.gap()
         if gap is None:
+            self.chased, self.chase_due = b"", NEVER
             return
         digest, count = gap
         assert parts.chain.goal is not None
         if count <= CHASE_MAX:
-            if self.building.obtain(digest, parts.chain.goal.signers):
+            if self.building.obtain(digest, parts.chain.goal.view, parts.chain.goal.signers):
                 self.advance()
-            return
-        peers = tuple(peer for peer in parts.chain.goal.signers if peer in parts.peers)
-        wanted = parts.chain.range_wanted(peers or tuple(parts.peers), parts.now.mono_ms)
+                return
+            if digest != self.chased:
+                self.chased, self.chase_due = digest, parts.now.mono_ms + RANGE_RETRY_MS
+            if parts.now.mono_ms < self.chase_due:
+                return
+            # Peers keep few blocks in memory, after a start none: ranges come from their logs.
+            self.chase_due = parts.now.mono_ms + RANGE_RETRY_MS
+        else:
+            self.chased, self.chase_due = b"", NEVER
+        able = tuple(peer for peer in parts.peers if not self.statesync.cannot_serve(peer))
+        signers = tuple(peer for peer in able if peer in parts.chain.goal.signers)
+        peers = signers or able or tuple(parts.peers)
+        wanted = parts.chain.range_wanted(peers, parts.now.mono_ms)
         if wanted is not None:
             parts.send(WantRange(wanted.height), wanted.peer)
 
@@ -131,24 +153,22 @@ class Following:
         if not parts.chain.range_came(peer):
             return
         last = found.blocks[-1]
-        proposal = range_proposal(found.certificate, last.digest)
-        validators = parts.settings.validators
-        sound = (
-            proposal is not None
-            and linked(found.blocks)
-            and certificate_holds(
-                found.certificate, validators, parts.scheme, validators.quorum
-            )
-        )
-        if not sound:
+        if found.blocks[0].header.height > parts.blocks.tip.height + 1:
+            # Final, but not what comes next: it would keep us from asking for that.
+            parts.count("ranges_misplaced")
+            self.fetch()
+            return
+        if range_fault(found, parts.settings.validators, parts.scheme):
             parts.count("ranges_forged")
             self.fetch()
             return
+        self.statesync.served()
         for decoded in found.blocks:
             if decoded.header.height > parts.blocks.tip.height:
                 data = decoded.header_bytes + decoded.items
                 parts.store(decoded.digest, data)
-                for effect in parts.blocks.hold(decoded, data, parts.ticket()):
+                view = decoded.header.view
+                for effect in parts.blocks.hold(decoded, data, view, parts.ticket()):
                     parts.at_once(effect)
         if last.header.height > parts.blocks.tip.height:
             parts.chain.near = last.digest
@@ -157,13 +177,33 @@ class Following:
         self.advance()
 
     # --- serving ---------------------------------------------------------------------------------
+    def serve_block(self, peer: int, digest: bytes) -> None:
+        """Send a validator a block, the same one at most twice a retry and not many at a time."""
+        parts = self.parts
+        data = parts.payloads.find(digest)
+        now_ms, until = parts.now.mono_ms, self.sent.setdefault(peer, {})
+        for known in [known for known, at_ms in until.items() if at_ms <= now_ms]:
+            del until[known]
+        if digest in until or len(until) >= BLOCKS_SENT_MAX:
+            parts.count("payloads_withheld")
+            return
+        until[digest] = now_ms + parts.settings.parameters.retry_ms // 2
+        if data is not None:
+            parts.send_bytes(int(PeerKind.PAYLOAD), data, peer)
+            return
+        # Delivered before a restart, or long ago: the log may have it.
+        ticket = parts.ticket()
+        self.reading[ticket] = peer
+        parts.at_once(ReadBlocks(ticket, (digest,)))
+
     def serve(self, peer: int, height: int) -> None:
         """Send a validator who is behind the blocks from a height on."""
         parts, chain = self.parts, self.parts.chain
         if peer in self.serving_peers or height > parts.blocks.tip.height:
             return
         last = chain.range_end(height, RANGE_SERVED_BLOCKS)
-        if not last:
+        if not last or height < parts.range_base:
+            refuse(parts, peer)
             return
         recent = parts.payloads.served(height, RANGE_SERVED_BYTES)
         while recent:
@@ -179,9 +219,14 @@ class Following:
             self.serving[ticket] = (peer, height)
             self.serving_peers[peer] = None
             parts.at_once(ReadBlocks(ticket, tuple(known)))
+        else:
+            refuse(parts, peer)
 
     def blocks_read(self, event: BlocksRead) -> None:
         """Send what was read, as far as one frame and the certificates reach."""
+        reader = self.reading.pop(event.ticket, None)
+        if reader is not None and event.blocks[0] is not None:
+            self.parts.send_bytes(int(PeerKind.PAYLOAD), event.blocks[0], reader)
         asked = self.serving.pop(event.ticket, None)
         if asked is None:
             return
@@ -203,6 +248,11 @@ class Following:
         if ends:
             count, certificate = ends[-1]
             self.send_range(peer, blocks[:count], certificate)
+            return
+        if not blocks:
+            # The log has been pruned since: nothing below is here either.
+            self.parts.range_base = max(self.parts.range_base, first + 1)
+        refuse(self.parts, peer)
 
     def send_range(self, peer: int, blocks: list[bytes], certificate: Certificate) -> None:
         """Send a range."""
@@ -212,22 +262,29 @@ class Following:
 
     def due(self) -> int:
         """Say when to ask another for a range."""
-        return self.parts.chain.due()
+        return min(self.parts.chain.due(), self.chase_due)
 
     def on_time(self) -> None:
         """Ask again."""
-        if self.parts.chain.due() <= self.parts.now.mono_ms:
+        wanted = self.parts.chain.wanted
+        if wanted is not None and wanted.due_ms <= self.parts.now.mono_ms:
             self.parts.chain.wanted = None
+            self.statesync.missed(wanted.peer)
+            self.fetch()
+        elif self.chase_due <= self.parts.now.mono_ms:
             self.fetch()
 
+    def wanted_of(self, peer: int) -> bool:
+        """Say whether a validator was asked for a range."""
+        wanted = self.parts.chain.wanted
+        return wanted is not None and wanted.peer == peer
 
-def linked(blocks: tuple[DecodedBlock, ...]) -> bool:
-    """Say whether each block is the parent of the next."""
-    return all(
-        child.header.parent_digest == parent.digest
-        and child.header.height == parent.header.height + 1
-        for parent, child in itertools.pairwise(blocks)
-    )
+    def refused(self, peer: int) -> None:
+        """Ask another at once if a validator cannot serve our range, and another may."""
+        mute = [other for other in self.parts.peers if not self.statesync.cannot_serve(other)]
+        if self.wanted_of(peer) and self.statesync.cannot_serve(peer) and mute:
+            self.parts.chain.wanted = None
+            self.fetch()
 
 
 def laid_out(made: Held) -> tuple[object, object]:

@@ -18,7 +18,6 @@ import numpy as np
 
 from quorate.commitment.proof import Checkpoint, checkpoint_digest
 from quorate.crypto import sign_compact
-from quorate.execution.machine import version_known
 from quorate.replica import query
 from quorate.replica.errors import AuditFailed
 from quorate.replica.executor import Executor
@@ -45,6 +44,7 @@ from quorate.replica.records import (
     delivered_payload,
 )
 from quorate.replica.trades import Trades
+from quorate.replica.versions import RELEASE, Release
 from quorate.storage.log import Identity, Kind
 from quorate.types.blocks import Executed
 
@@ -68,6 +68,7 @@ class Ordered:
 
     items: canonical bytes; rows: ADMITTED[n]; commands: uint8[m, 64]. spans: the requests of our
     own clients in it. view, block_digest: where agreement put it; 0 where one node decides alone.
+    signs: False where its root may have been signed before the journal was lost.
     """
 
     height: int
@@ -78,6 +79,7 @@ class Ordered:
     spans: tuple[Span, ...] = ()
     view: int = 0
     block_digest: bytes = b""
+    signs: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +115,14 @@ class Ledger:
         checkpoint: Checkpoint | None = None,
         trades: Trades | None = None,
         sign: Sign | None = None,
+        release: Release = RELEASE,
     ) -> None:
         self.executor = executor
         self.settings = settings
         self.checkpoint = checkpoint
         self.trades = trades or Trades()
         self.sign = sign or key_signing(settings.key)
+        self.release = release
         self.stopped = False
         self.waiting = 0
         self.attempt: Attempt | None = None
@@ -131,12 +135,9 @@ class Ledger:
         """Log, execute and sign the next block. before: what this step has to do already."""
         executor, settings = self.executor, self.settings
         height, rows = block.height, block.rows
-        version = executor.version_at(height)
-        if not version_known(version):
-            return self.stop(
-                f"block {height} needs version {version} of the rules, which this program lacks; "
-                "install one that has it and start again"
-            )
+        version = self.version_at(height)
+        if not self.release.knows(version):
+            return self.stop(version_wanted(height, version))
         data = block_bytes(height, block.time_ms, version, len(rows), block.items)
         digest = hashlib.sha256(data).digest()
         effects: list[Effect] = []
@@ -146,13 +147,14 @@ class Ledger:
         effects.append(Append(Kind.BLOCK, height, block_payload(data, rows)))
         self.attempt = Attempt(height, digest, (*before, *effects))
         try:
+            laid = self.release.rows_of(rows, lambda: block.items, version, settings.identity)
             executed = executor.execute(
-                height, block.time_ms, version, digest, rows, block.commands
+                height, block.time_ms, version, digest, laid, block.commands
             )
         except AuditFailed as failed:
             # The block stands: whoever executes it anew, here or elsewhere, can check what failed.
             return [*effects, Sync(height), *self.halt(height, digest, str(failed))]
-        self.checkpoint = self.signed(height, digest, executed.state_root)
+        self.checkpoint = self.signed(height, digest, executed.state_root, block.signs)
         self.trades.fold(height, block.time_ms, executor.events)
         self.attempt = None
         effects.append(Append(Kind.CHECKPOINT, height, checkpoint_payload(self.checkpoint)))
@@ -164,11 +166,21 @@ class Ledger:
             effects.append(Snapshot(height))
         return effects
 
-    def signed(self, height: int, digest: bytes, root: bytes) -> Checkpoint:
+    def version_at(self, height: int) -> int:
+        """Give the version of the next block, which a release may have begun by force."""
+        version = self.executor.version_at(height)
+        forced = self.release.forced(self.settings.identity, height, version)
+        if forced:
+            self.executor.announce(forced, height)
+        return forced or version
+
+    def signed(
+        self, height: int, digest: bytes, root: bytes, signs: bool = True
+    ) -> Checkpoint:
         """Sign what a block led to; an observer's checkpoint has no signature."""
         chain_id, genesis = self.settings.identity
         bare = Checkpoint(chain_id, genesis, EPOCH, height, digest, root, {})
-        signature = self.sign(bare)
+        signature = self.sign(bare) if signs else None
         if signature is None:
             return bare
         return replace(bare, signatures={self.settings.signer: signature})
@@ -211,6 +223,14 @@ class Ledger:
         return [Halt(height, digest, reason)]
 
     def stop(self, reason: str) -> list[Effect]:
-        """Stop without a fault."""
+        """Stop without a fault, for a newer program to go on."""
         self.stopped = True
         return [Stop(reason)]
+
+
+def version_wanted(height: int, version: int) -> str:
+    """Say that this program cannot execute a height."""
+    return (
+        f"block {height} needs version {version} of the rules, which this program lacks; "
+        "install one that has it and start again"
+    )

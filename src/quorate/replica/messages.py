@@ -189,7 +189,7 @@ class Halt:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop without a fault, and say why; the next start may go on."""
+    """Stop without a fault: only a newer program can go on. The reason says what it must have."""
 
     reason: str
 

@@ -24,14 +24,19 @@ from quorate.replica.mempool import Mempool, PoolLimits
 from quorate.replica.messages import Append, Refuse, Reply
 from quorate.replica.validator_messages import (
     Admit,
+    CheckSnapshot,
     Execute,
     Moment,
+    OpenPartial,
     ReadBlocks,
+    ReadChunk,
     Send,
+    StoreChunk,
     ValidatorEffect,
 )
 from quorate.replica.validity import ParentRef
 from quorate.storage.log import Identity
+from quorate.storage.snapshot import CHUNK_BYTES
 from quorate.types.consensus import (
     VIEW_MAX,
     Certificate,
@@ -41,13 +46,18 @@ from quorate.types.consensus import (
     ValidatorSet,
 )
 
+AtOnce = (
+    Admit | Execute | ReadBlocks | Reply | Refuse | ReadChunk | OpenPartial | StoreChunk
+    | CheckSnapshot
+)  # fmt: skip
 DELTA_PER_VIEW_TIMEOUT: Final = 3  # a view's whole time is heartbeat and three deltas
 
 
 @dataclass(frozen=True, slots=True)
 class ValidatorSettings:
     """identity: chain and application genesis. me: our index. time_ms: genesis'. nonce: drawn anew
-    at each start, so that an answer which names it is later than the start.
+    at each start, so that an answer which names it is later than the start. snapshot_every: blocks
+    between snapshots, 0 for none; chunk_bytes: of which they are sent.
     """
 
     identity: Identity
@@ -58,6 +68,8 @@ class ValidatorSettings:
     pool: PoolLimits = field(default_factory=PoolLimits)
     payloads: PayloadLimits = field(default_factory=PayloadLimits)
     nonce: int = 0
+    snapshot_every: int = 0
+    chunk_bytes: int = CHUNK_BYTES
 
     def times(self) -> Times:
         """Give agreement's times."""
@@ -79,6 +91,7 @@ class Resumption:
     tip: the last block delivered, finalization its own or None. entries: of ordering's journal.
     blocks: payload records above the tip. digests, certificates: of delivered heights. signed: our
     checkpoint of the tip. observing: the journal before was lost: vote only when it is safe again.
+    certified: checkpoint certificates of the heights of snapshots.
     """
 
     tip: ParentRef | None = None
@@ -91,6 +104,7 @@ class Resumption:
     signed: Checkpoint | None = None
     observing: bool = False
     vote_above: int = 0
+    certified: dict[int, CheckpointCertificate] = field(default_factory=dict)
 
 
 def checkpoint_checking(
@@ -159,6 +173,10 @@ class Parts:
         self.fed: deque[agreed.Event] = deque()
         self.counts: dict[str, int] = {}
         self.tickets = 0
+        # For those who are behind: the least height that ranges begin at, the newest snapshot.
+        self.range_base = min(self.chain.digests, default=tip.height + 1)
+        self.snapshot = 0
+        self.installing = False
 
     def ticket(self) -> int:
         """Number a question to another place of work."""
@@ -187,7 +205,7 @@ class Parts:
         self.payloads.keep(digest)
         self.payloads.offer(digest, data, self.settings.me)
 
-    def at_once(self, effect: Admit | Execute | ReadBlocks | Reply | Refuse) -> None:
+    def at_once(self, effect: AtOnce) -> None:
         """Return an effect that waits for no record of this step."""
         self.early.append(effect)
 

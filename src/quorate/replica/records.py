@@ -11,6 +11,8 @@
     EVIDENCE    two votes that prove their signer malicious: length of the first u32, both
     OBSERVING   nothing: the journal before it was lost, so what was signed is not known
     VOTING      view u64: an observer votes again, in views above it
+    BASE        view u64, time_ms u64, block digest 32, then a checkpoint certificate: the log goes
+                on from the certified snapshot of a height, where agreement put this block
     RESUMED     JSON: why a person let a halted node run again, and the halt's own words
 
 A CHECKPOINT follows its BLOCK before the next BLOCK. The signers stand there so that recovery
@@ -24,11 +26,16 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from quorate.codec.blocks import (
+    decode_checkpoint_certificate,
+    encode_checkpoint_certificate,
+)
+from quorate.codec.consensus import MessageInvalid
 from quorate.codec.items import BLOCK_HEAD, ITEM_HEAD
 from quorate.commitment.proof import Checkpoint, checkpoint_digest
 from quorate.crypto import sign_compact, verify
 from quorate.storage.log import Identity, Kind
-from quorate.types.consensus import VOTE_SIGNATURE_BYTES
+from quorate.types.consensus import VOTE_SIGNATURE_BYTES, CheckpointCertificate
 from quorate.types.limits import BUNDLE_HEADER_BYTES, COMMAND_BYTES, SIGNATURE_BYTES
 from quorate.types.records import ADMITTED, BUNDLE_HEADER
 
@@ -44,6 +51,7 @@ EPOCH: Final = 0  # validator sets do not change in a chain of one
 TRUSTED: Final = np.dtype([("signer", "u1", (20,)), ("count", "<u4")])
 CHECKPOINT: Final = struct.Struct("<Q32s32s33s64s")
 DELIVERED_FORM: Final = struct.Struct("<QQ32s")
+BASE_HEAD: Final = struct.Struct("<QQ32s")
 NOBODY: Final = bytes(33)
 FRAME_BYTES: Final = ITEM_HEAD.size + BUNDLE_HEADER_BYTES + SIGNATURE_BYTES
 
@@ -61,6 +69,18 @@ class LoggedBlock(NamedTuple):
     digest: bytes
     rows: Any
     commands: Any
+
+
+class Base(NamedTuple):
+    """From what the log goes on: the block at the height of a certified snapshot.
+
+    view, digest: where agreement put it; time_ms: its time.
+    """
+
+    view: int
+    time_ms: int
+    digest: bytes
+    certificate: CheckpointCertificate
 
 
 def block_bytes(
@@ -117,6 +137,19 @@ def block_read(payload: bytes | memoryview) -> LoggedBlock:
     return LoggedBlock(height, time_ms, version, digest, rows, commands)
 
 
+def block_items(payload: bytes | memoryview) -> bytes:
+    """Give the items' canonical bytes of a BLOCK record that `block_read` has read."""
+    count = BLOCK_HEAD.unpack_from(payload)[3]
+    return bytes(payload[BLOCK_HEAD.size : len(payload) - count * TRUSTED.itemsize])
+
+
+def block_under(payload: bytes | memoryview, version: int) -> bytes:
+    """Give a BLOCK record as it reads under another version of the rules."""
+    height, time_ms, _, count = BLOCK_HEAD.unpack_from(payload)
+    head = BLOCK_HEAD.pack(height, time_ms, version, count)
+    return head + bytes(payload[BLOCK_HEAD.size :])
+
+
 def checkpoint_signed(
     key: bytes, signer: bytes, identity: Identity, height: int, digest: bytes, root: bytes
 ) -> Checkpoint:
@@ -163,6 +196,24 @@ def delivered_read(payload: bytes | memoryview) -> tuple[int, int, bytes]:
         raise RecordRefused(f"a delivery of {len(payload)} bytes")
     height, view, digest = DELIVERED_FORM.unpack(payload)
     return height, view, digest
+
+
+def base_payload(base: Base, validators: int) -> bytes:
+    """Write a BASE record of a chain of so many validators."""
+    head = BASE_HEAD.pack(base.view, base.time_ms, base.digest)
+    return head + encode_checkpoint_certificate(base.certificate, validators)
+
+
+def base_read(payload: bytes | memoryview, validators: int) -> Base:
+    """Read a BASE record. Raises RecordRefused."""
+    if len(payload) < BASE_HEAD.size:
+        raise RecordRefused(f"a base of {len(payload)} bytes")
+    view, time_ms, digest = BASE_HEAD.unpack_from(payload)
+    try:
+        rest = bytes(payload[BASE_HEAD.size :])
+        return Base(view, time_ms, digest, decode_checkpoint_certificate(rest, validators))
+    except MessageInvalid as invalid:
+        raise RecordRefused(f"a base holds {invalid}") from invalid
 
 
 def checkpoint_holds(checkpoint: Checkpoint) -> bool:

@@ -4,7 +4,10 @@ What this validator signed is not known to it any more. It asks every peer where
 of this start, so that the answer is later than whatever was signed before. When peers of weight
 more than W - q + f have answered with their view and the certificate that let them in, at least one
 honest peer of every quorum that could hold an old vote of ours has; it votes in views above the
-highest plus VIEWS_CLEAR, and writes that down.
+highest plus VIEWS_CLEAR, and writes that down. A view counts only with a certificate of the view
+before it: a peer that could name any view would keep us from voting for ever. Checkpoints keep to
+the same bound, by the view of their block (following.py): what was not final when the journal was
+lost cannot have been signed in it.
 """
 
 from typing import Final
@@ -13,7 +16,7 @@ from quorate.codec.peer import Status, WantStatus
 from quorate.ordering.scheme import certificate_holds
 from quorate.replica.parts import Parts
 from quorate.replica.records import VOTING
-from quorate.types.consensus import VoteKind, faulty_weight_max
+from quorate.types.consensus import faulty_weight_max
 
 VIEWS_CLEAR: Final = 3
 
@@ -31,6 +34,12 @@ class Rejoining:
         if self.observing:
             self.parts.send(WantStatus(self.parts.settings.nonce), peer)
 
+    def ask_again(self) -> None:
+        """Ask those who have not answered well; a frame may have been lost with a connection."""
+        for peer in self.parts.peers:
+            if peer not in self.views:
+                self.peer_up(peer)
+
     def asked(self, peer: int, want: WantStatus) -> None:
         """Say where we are."""
         parts = self.parts
@@ -39,8 +48,8 @@ class Rejoining:
         entry = before.ending() if before is not None else None
         if entry is None:
             entry = parts.simplex.floor.certificate
-        base = min(parts.chain.digests, default=0)
-        status = Status(want.nonce, view, parts.blocks.tip.height, base, 0, entry)
+        tip = parts.blocks.tip.height
+        status = Status(want.nonce, view, tip, parts.range_base, parts.snapshot, entry)
         parts.send(status, peer)
 
     def answered(self, peer: int, status: Status) -> None:
@@ -68,9 +77,6 @@ class Rejoining:
         if entry is None:
             return status.view <= 1
         validators = self.parts.settings.validators
-        scheme = self.parts.scheme
-        reached = entry.subject.view + 1
-        final = entry.subject.kind == VoteKind.FINALIZE
-        if status.view != reached and not (final and status.view > reached):
+        if status.view != entry.subject.view + 1:
             return False
-        return certificate_holds(entry, validators, scheme, validators.quorum)
+        return certificate_holds(entry, validators, self.parts.scheme, validators.quorum)

@@ -10,11 +10,18 @@ from collections.abc import Iterable
 from typing import Final
 
 from quorate.commitment.proof import Checkpoint
-from quorate.execution.machine import version_known
 from quorate.replica.errors import ReplayRefused, VersionMissing
 from quorate.replica.executor import Executor
-from quorate.replica.records import RecordRefused, block_read, checkpoint_read
+from quorate.replica.records import (
+    LoggedBlock,
+    RecordRefused,
+    block_items,
+    block_read,
+    block_under,
+    checkpoint_read,
+)
 from quorate.replica.trades import Trades
+from quorate.replica.versions import RELEASE, Release
 from quorate.storage.log import Identity, Kind, Record
 
 ROOTS_EVERY: Final = 1024
@@ -29,11 +36,16 @@ class Replay:
     """
 
     def __init__(
-        self, executor: Executor, identity: Identity, roots_every: int = ROOTS_EVERY
+        self,
+        executor: Executor,
+        identity: Identity,
+        roots_every: int = ROOTS_EVERY,
+        release: Release = RELEASE,
     ) -> None:
         self.executor = executor
         self.identity = identity
         self.roots_every = roots_every
+        self.release = release
         self.checkpoint: Checkpoint | None = None
         self.trades = Trades()
         self.pending = False
@@ -52,6 +64,8 @@ class Replay:
         Raises ReplayRefused, VersionMissing, or AuditFailed.
         """
         for record in records:
+            if record.kind not in (Kind.BLOCK, Kind.CHECKPOINT, Kind.BASE):
+                continue  # labelled by its view, not by a height
             if height_last is not None and record.height > height_last:
                 return
             try:
@@ -59,6 +73,11 @@ class Replay:
                     self.block(record.payload)
                 elif record.kind == Kind.CHECKPOINT:
                     self.logged(checkpoint_read(record.payload, self.identity))
+                elif record.height > self.executor.height:
+                    raise RecordRefused(
+                        f"the log goes on from a snapshot of height {record.height}, and the "
+                        f"state is that of {self.executor.height}"
+                    )
             except RecordRefused as refused:
                 raise ReplayRefused(
                     f"Segment {record.segment} of the log, offset {record.offset}: {refused}; "
@@ -75,22 +94,49 @@ class Replay:
             raise RecordRefused(f"block {found.height} follows block {executor.height}")
         if found.time_ms < executor.time_ms:
             raise RecordRefused(f"the time of block {found.height} is before its parent's")
-        if not version_known(executor.version_at(found.height)):
-            raise VersionMissing(
-                f"Block {found.height} needs version {executor.version_at(found.height)} of the "
-                "rules, which this program lacks; install one that has it."
-            )
-        if found.protocol_version != executor.version_at(found.height):
-            raise RecordRefused(
-                f"block {found.height} is of version {found.protocol_version} of the rules"
-            )
+        found, payload = self.under_version(found, payload)
         if self.pending and 0 < self.settle_from <= found.height:
             self.settle()
-        events = executor.apply(*found)
+        version = found.protocol_version
+        rows = self.release.rows_of(
+            found.rows, lambda: block_items(payload), version, self.identity
+        )
+        events = executor.apply(*found._replace(rows=rows))
         self.pending = True
         self.bundles += len(found.rows)
         self.commands += len(found.commands)
         self.trades.fold(found.height, found.time_ms, events)
+
+    def under_version(
+        self, found: LoggedBlock, payload: bytes | memoryview
+    ) -> tuple[LoggedBlock, bytes | memoryview]:
+        """Give a block as the version of its height reads it. Raises VersionMissing, RecordRefused.
+
+        A block at which a node halted was logged under the version that failed. Where a release
+        has forced another for its height, it is read under that one; had we signed it under the
+        first, its checkpoint would not fit and the log would be refused.
+        """
+        executor, height = self.executor, found.height
+        version = executor.version_at(height)
+        forced = self.release.forced(self.identity, height, version)
+        if forced:
+            # The parent's root is of a state in which nothing was announced.
+            self.settle()
+            executor.announce(forced, height)
+            version = forced
+        if not self.release.knows(version):
+            raise VersionMissing(
+                f"Block {height} needs version {version} of the rules, which this program lacks; "
+                "install one that has it."
+            )
+        if found.protocol_version == version:
+            return found, payload
+        if not forced:
+            raise RecordRefused(
+                f"block {height} is of version {found.protocol_version} of the rules"
+            )
+        payload = block_under(payload, version)
+        return block_read(payload), payload
 
     def logged(self, checkpoint: Checkpoint) -> None:
         """Compare with a logged checkpoint."""

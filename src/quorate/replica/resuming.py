@@ -18,21 +18,27 @@ from quorate.replica.records import (
     OBSERVING,
     PAYLOAD,
     VOTING,
+    Base,
     RecordRefused,
+    base_read,
     delivered_read,
 )
 from quorate.replica.validity import ParentRef
-from quorate.storage.log import Record
+from quorate.storage.log import Kind, Record
 from quorate.types.consensus import Certificate, CheckpointCertificate, VoteKind
 
 VIEWS_FORGOTTEN_EVERY: Final = 256
 
 
 class Resuming:
-    """Takes the log's records; `resumption` is what they come to. validators: their number."""
+    """Takes the log's records; `resumption` is what they come to.
 
-    def __init__(self, validators: int) -> None:
+    validators: their number. snapshot_every: certificates of multiples of it are kept, 0 for none.
+    """
+
+    def __init__(self, validators: int, snapshot_every: int = 0) -> None:
         self.validators = validators
+        self.snapshot_every = snapshot_every
         self.entries: list[tuple[int, int, bytes]] = []
         self.payloads: dict[bytes, tuple[int, bytes]] = {}
         self.finalizations: dict[bytes, Certificate] = {}
@@ -40,9 +46,11 @@ class Resuming:
         self.views: dict[int, int] = {}
         self.certificates: dict[int, Certificate] = {}
         self.checkpoint: CheckpointCertificate | None = None
+        self.certified: dict[int, CheckpointCertificate] = {}
         self.observing = False
         self.vote_above = 0
         self.delivered = 0
+        self.base = 0
 
     def feed(self, record: Record) -> None:
         """Take a record. Raises RecordRefused."""
@@ -56,7 +64,9 @@ class Resuming:
             elif record.kind == DELIVERED:
                 self.deliver(*delivered_read(payload))
             elif record.kind == CERTIFIED:
-                self.checkpoint = decode_checkpoint_certificate(payload, self.validators)
+                self.certify(decode_checkpoint_certificate(payload, self.validators))
+            elif record.kind == Kind.BASE:
+                self.go_on_from(base_read(payload, self.validators))
             elif record.kind == OBSERVING:
                 self.observing = True
             elif record.kind == VOTING:
@@ -76,6 +86,23 @@ class Resuming:
             if found.subject.kind == VoteKind.FINALIZE:
                 self.finalizations[found.subject.payload] = found
 
+    def certify(self, certificate: CheckpointCertificate) -> None:
+        """Take a checkpoint certificate: keep the newest, and those of snapshots."""
+        height = certificate.height
+        if self.checkpoint is None or height > self.checkpoint.height:
+            self.checkpoint = certificate
+        if self.snapshot_every and height % self.snapshot_every == 0:
+            self.certified[height] = certificate
+
+    def go_on_from(self, base: Base) -> None:
+        """Take a snapshot as what the log goes on from; blocks below it are missing."""
+        height = base.certificate.height
+        self.certify(base.certificate)
+        self.certified[height] = base.certificate
+        self.digests, self.views = {height: base.digest}, {height: base.view}
+        self.certificates = {}
+        self.base = height
+
     def deliver(self, height: int, view: int, digest: bytes) -> None:
         """Take where a block was delivered, and now and then forget what is behind."""
         self.digests[height] = digest
@@ -91,6 +118,16 @@ class Resuming:
             self.payloads = {
                 name: held for name, held in self.payloads.items() if held[0] > behind
             }
+
+    def signs(self, height: int) -> bool:
+        """Say whether the root of a block may be signed: what J12 forbids to votes, it does here.
+
+        A block of a view above `vote_above` was not final when the journal was lost. What a
+        fetched snapshot holds was executed and signed by others.
+        """
+        if self.observing or height == self.base:
+            return False
+        return self.views.get(height, 0) > self.vote_above
 
     def resumption(self, height: int, time_ms: int, signed: Checkpoint | None) -> Resumption:
         """Give what agreement goes on from, at the height and time of the recovered state.
@@ -116,4 +153,5 @@ class Resuming:
             signed,
             self.observing,
             self.vote_above,
+            dict(self.certified),
         )

@@ -13,7 +13,8 @@ that may only be said once that is durable. So no vote, certificate or checkpoin
 house before it is on disk, whatever the driver does between steps.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from quorate.codec.blocks import (
@@ -24,13 +25,16 @@ from quorate.codec.blocks import (
 from quorate.codec.consensus import MessageInvalid, encode_vote
 from quorate.codec.peer import (
     Bundles,
-    PeerKind,
+    Chunk,
     PeerRecord,
     Range,
+    Snapshot,
     Status,
     WantCertificates,
+    WantChunk,
     WantPayload,
     WantRange,
+    WantSnapshot,
     WantStatus,
     decode_peer,
 )
@@ -43,19 +47,27 @@ from quorate.replica.checkpoints import Divergence
 from quorate.replica.clients import Clients
 from quorate.replica.following import Following
 from quorate.replica.messages import Halt, Settled, Sync
+from quorate.replica.offering import Offering
 from quorate.replica.parts import Parts, Resumption, ValidatorSettings
 from quorate.replica.records import AGREEMENT, CERTIFIED, EVIDENCE
 from quorate.replica.rejoining import Rejoining
+from quorate.replica.statesync import StateSync
 from quorate.replica.validator_messages import (
     Accused,
     Admitted,
     BlocksRead,
+    ChunkRead,
+    ChunkStored,
     FromPeer,
+    Install,
     Moment,
+    PartialOpened,
     PeerDown,
     PeerUp,
     Progress,
     Requested,
+    SnapshotChecked,
+    SnapshotOffered,
     Stopping,
     Tick,
     ValidatorEffect,
@@ -67,10 +79,13 @@ from quorate.types.consensus import (
     CheckpointVote,
     Evidence,
     Vote,
+    VoteKind,
 )
 
 NEVER: Final = 2**62
 CHECKPOINT_REPEAT_MS: Final = 1_000
+# A certificate waits for delta / 4 before it is sent on.
+CERTIFICATE_DELAY_PART: Final = 4
 
 
 class Validator:
@@ -91,15 +106,26 @@ class Validator:
         self.resumption = resumption = resumption or Resumption()
         self.parts = Parts(settings, scheme, holds, resumption, rules)
         self.building = Building(self.parts)
-        self.following = Following(self.parts, self.building)
+        self.offering = Offering(self.parts, resumption.certified)
+        self.statesync = StateSync(self.parts)
+        self.following = Following(self.parts, self.building, self.statesync)
         self.clients = Clients(self.parts)
         self.rejoining = Rejoining(self.parts, resumption.observing)
         self.stopped = False
         self.wake_at = NEVER
         self.repeat_at = NEVER
         self.best_logged = 0
+        self.certificates: deque[tuple[int, Certificate]] = deque()
+        self.certificate_delay_ms = settings.parameters.delta_ms // CERTIFICATE_DELAY_PART
         self.own_vote: CheckpointVote | None = None
-        self.handlers: dict[type[Any], Callable[[Any], None]] = {
+        self.handlers = self.event_handlers()
+        self.peer_handlers = self.message_handlers()
+        self.ordering_handlers = self.effect_handlers()
+        self.restore(resumption)
+
+    def event_handlers(self) -> dict[type[Any], Callable[[Any], None]]:
+        """Say who takes which event."""
+        return {
             Tick: self.on_tick,
             FromPeer: self.on_frame,
             PeerUp: self.on_peer_up,
@@ -108,9 +134,17 @@ class Validator:
             Admitted: self.on_admitted,
             Settled: self.on_settled,
             BlocksRead: self.following.blocks_read,
+            SnapshotOffered: self.offering.offered,
+            ChunkRead: self.offering.chunk_read,
+            PartialOpened: self.statesync.partial_opened,
+            ChunkStored: self.statesync.chunk_stored,
+            SnapshotChecked: self.statesync.checked,
             Stopping: self.on_stopping,
         }
-        self.peer_handlers: dict[type[Any], Callable[[int, Any], None]] = {
+
+    def message_handlers(self) -> dict[type[Any], Callable[[int, Any], None]]:
+        """Say who takes which message of a validator."""
+        return {
             Vote: self.on_agreed,
             Certificate: self.on_agreed,
             WantCertificates: self.on_want_certificates,
@@ -118,11 +152,18 @@ class Validator:
             Bundles: self.clients.gossiped,
             CheckpointVote: self.on_checkpoint,
             WantRange: self.on_want_range,
-            Range: self.following.range_came,
+            Range: self.on_range,
             WantStatus: self.rejoining.asked,
-            Status: self.rejoining.answered,
+            Status: self.on_status,
+            WantSnapshot: self.offering.asked,
+            Snapshot: self.statesync.snapshot_came,
+            WantChunk: self.offering.chunk_asked,
+            Chunk: self.statesync.chunk_came,
         }
-        self.ordering_handlers: dict[type[Any], Callable[[Any], None]] = {
+
+    def effect_handlers(self) -> dict[type[Any], Callable[[Any], None]]:
+        """Say who carries out what ordering wants."""
+        return {
             agreed.Journal: self.on_journal,
             agreed.Tell: self.on_tell,
             agreed.Build: self.building.asked_to_build,
@@ -134,14 +175,14 @@ class Validator:
             agreed.GaveUp: self.on_gave_up,
             agreed.Wake: self.on_wake,
         }
-        self.restore(resumption)
 
     def restore(self, resumption: Resumption) -> None:
         """Take back blocks that were written down and not delivered."""
         for data in resumption.blocks:
             decoded = self.parts.blocks.decode(data)
             self.parts.store(decoded.digest, data)
-            for effect in self.parts.blocks.hold(decoded, data, self.parts.ticket()):
+            view = decoded.header.view
+            for effect in self.parts.blocks.hold(decoded, data, view, self.parts.ticket()):
                 self.parts.at_once(effect)
             self.parts.blocks.held[decoded.digest].logged = True
         if resumption.checkpoint is not None:
@@ -167,10 +208,16 @@ class Validator:
 
     def step(self, now: Moment, event: ValidatorEvent) -> list[ValidatorEffect]:
         """Take one event; return what to do, in the order of durability."""
-        if self.stopped:
-            return []
+        return self.steps(now, (event,))
+
+    def steps(self, now: Moment, events: Sequence[ValidatorEvent]) -> list[ValidatorEffect]:
+        """Take the events of one moment, in their order, and return what to do about all."""
         self.parts.now = now
-        self.handlers[type(event)](event)
+        for event in events:
+            if self.stopped:
+                return []
+            self.handlers[type(event)](event)
+            self.order()
         return self.finished()
 
     def finished(self) -> list[ValidatorEffect]:
@@ -182,24 +229,39 @@ class Validator:
             self.building.on_time()
         if self.following.due() <= now_ms:
             self.following.on_time()
+        if self.statesync.due() <= now_ms:
+            self.statesync.on_time()
         if self.repeat_at <= now_ms:
             self.repeat_checkpoint()
         if self.wake_at <= now_ms and not parts.fed:
             parts.feed(agreed.Tick())
-        while parts.fed:
-            self.ordered(parts.simplex.step(now_ms, parts.fed.popleft()))
+        self.order()
+        self.send_certificates()
         self.certificates_new()
+        self.offering.certified()
+        self.statesync.install()
         if parts.divergence is not None:
             self.diverged(parts.divergence)
         effects: list[ValidatorEffect] = [*parts.early, *parts.appends]
         if parts.appends:
             effects.append(Sync(parts.blocks.tip.height))
         effects += parts.after
-        due = min(self.wake_at, self.building.due(), self.following.due(), self.repeat_at)
+        fetching = min(self.following.due(), self.statesync.due())
+        due = min(self.wake_at, self.building.due(), fetching, self.repeat_at)
+        if self.certificates:
+            due = min(due, self.certificates[0][0])
         effects.append(Wake(max(due, now_ms + 1)))
-        self.stopped = any(isinstance(effect, Halt) for effect in parts.after)
+        ended = any(isinstance(effect, Halt | Install) for effect in parts.after)
+        self.stopped = self.stopped or ended
         parts.early, parts.appends, parts.after = [], [], []
         return effects
+
+    def order(self) -> None:
+        """Let ordering take what it was fed."""
+        parts = self.parts
+        while parts.fed:
+            event = parts.fed.popleft()
+            self.ordered(parts.simplex.step(parts.now.mono_ms, event))
 
     def ordered(self, effects: list[agreed.Effect]) -> None:
         """Carry out what ordering wants."""
@@ -246,6 +308,7 @@ class Validator:
     def on_peer_down(self, event: PeerDown) -> None:
         """Ask it for nothing any more."""
         self.parts.peers.pop(event.peer, None)
+        self.statesync.peer_down(event.peer)
 
     def on_requested(self, event: Requested) -> None:
         """Take a client's request."""
@@ -290,13 +353,22 @@ class Validator:
 
     def on_want_payload(self, peer: int, want: WantPayload) -> None:
         """Send a block that we have."""
-        data = self.parts.payloads.find(want.digest)
-        if data is not None:
-            self.parts.send_bytes(int(PeerKind.PAYLOAD), data, peer)
+        self.following.serve_block(peer, want.digest)
 
     def on_want_range(self, peer: int, want: WantRange) -> None:
         """Send finalized blocks to one who is behind."""
         self.following.serve(peer, want.height)
+
+    def on_range(self, peer: int, found: Range) -> None:
+        """Take finalized blocks: the next ones, or the one at the height of a snapshot."""
+        if not self.statesync.range_came(peer, found):
+            self.following.range_came(peer, found)
+
+    def on_status(self, peer: int, status: Status) -> None:
+        """Take where a validator is: it was asked, or cannot serve what it was asked for."""
+        self.rejoining.answered(peer, status)
+        self.statesync.status_came(peer, status, self.following.wanted_of(peer))
+        self.following.refused(peer)
 
     def on_checkpoint(self, peer: int, vote: CheckpointVote) -> None:
         """Take what another validator came to."""
@@ -317,7 +389,27 @@ class Validator:
             record = WantCertificates(message.epoch, message.view)
         else:
             record = message
-        self.parts.send(record, effect.to)
+        if isinstance(record, Certificate) and effect.to is None:
+            self.certificates.append((self.parts.now.mono_ms + self.certificate_delay_ms, record))
+        else:
+            self.parts.send(record, effect.to)
+
+    def send_certificates(self) -> None:
+        """Send on the certificates whose time has come.
+
+        All votes go to all, so that nearly everybody makes each certificate alone. One that a
+        finalization overtakes within a fraction of delta is of no use to anybody any more.
+        """
+        floor, now_ms = self.parts.simplex.floor.view, self.parts.now.mono_ms
+        while self.certificates:
+            due_ms, certificate = self.certificates[0]
+            final = certificate.subject.kind == VoteKind.FINALIZE
+            needed = certificate.subject.view >= floor + (0 if final else 1)
+            if needed and due_ms > now_ms and certificate.subject.kind != VoteKind.NULLIFY:
+                return
+            self.certificates.popleft()
+            if needed:
+                self.parts.send(certificate)
 
     def on_accuse(self, effect: agreed.Accuse) -> None:
         """Keep the proof that a validator is malicious."""
@@ -369,6 +461,7 @@ class Validator:
     def repeat_checkpoint(self) -> None:
         """Send our newest checkpoint vote again where no certificate has come of it."""
         parts = self.parts
+        self.rejoining.ask_again()
         self.repeat_at = parts.now.mono_ms + CHECKPOINT_REPEAT_MS
         best = parts.checkpoints.best
         own = self.own_vote

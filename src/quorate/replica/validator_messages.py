@@ -11,6 +11,14 @@ back as an event, whenever it is done:
     Admit      -> Admitted      signatures of bundles not seen before
     Execute    -> Settled       the ledger's effect, handed to the core after its Sync
     ReadBlocks -> BlocksRead    payload records from the log, for those who are behind
+    ReadChunk  -> ChunkRead     a piece of a snapshot's file, for those who are further behind
+
+and for who is that far behind itself, and is fetching a snapshot:
+
+    OpenPartial   -> PartialOpened    what of it is on disk already
+    StoreChunk    -> ChunkStored      one more piece
+    CheckSnapshot -> SnapshotChecked  whether the whole file is the certified state
+    Install       -> nothing          the log goes on from it: begin again from the home
 """
 
 from dataclasses import dataclass
@@ -80,8 +88,57 @@ class Stopping(NamedTuple):
     """Sign nothing more."""
 
 
+class SnapshotOffered(NamedTuple):
+    """A snapshot file of ours that can be sent. digests: SHA-256 of its chunks, in order."""
+
+    height: int
+    size: int
+    digests: tuple[bytes, ...]
+
+
+class ChunkRead(NamedTuple):
+    """The answer to ReadChunk: bytes, or None where the file is gone or not what it was."""
+
+    ticket: int
+    data: bytes | None
+
+
+class PartialOpened(NamedTuple):
+    """The answer to OpenPartial: the chunks that are on disk already, by their digests."""
+
+    ticket: int
+    chunks: tuple[int, ...]
+
+
+class ChunkStored(NamedTuple):
+    """The answer to StoreChunk."""
+
+    height: int
+    chunk: int
+
+
+class SnapshotChecked(NamedTuple):
+    """The answer to CheckSnapshot. fault: empty, or why the file is not the certified state."""
+
+    height: int
+    fault: str
+
+
 ValidatorEvent = (
-    Tick | FromPeer | PeerUp | PeerDown | Requested | Admitted | BlocksRead | Settled | Stopping
+    Tick
+    | FromPeer
+    | PeerUp
+    | PeerDown
+    | Requested
+    | Admitted
+    | BlocksRead
+    | Settled
+    | Stopping
+    | SnapshotOffered
+    | ChunkRead
+    | PartialOpened
+    | ChunkStored
+    | SnapshotChecked
 )
 
 
@@ -115,6 +172,44 @@ class ReadBlocks(NamedTuple):
     digests: tuple[bytes, ...]
 
 
+class ReadChunk(NamedTuple):
+    """Read a chunk of a snapshot file that was offered."""
+
+    ticket: int
+    height: int
+    chunk: int
+
+
+class OpenPartial(NamedTuple):
+    """Take a file for a snapshot that is fetched, and see what of it is there from before."""
+
+    ticket: int
+    size: int
+    digests: tuple[bytes, ...]
+
+
+class StoreChunk(NamedTuple):
+    """Put a chunk, checked, into the file."""
+
+    height: int
+    chunk: int
+    data: bytes
+
+
+class CheckSnapshot(NamedTuple):
+    """Make the file durable; check every byte, its state's root and the block that it names."""
+
+    height: int
+    exec_block_digest: bytes
+    state_root: bytes
+
+
+class Install(NamedTuple):
+    """Put the file in its place, now that the log goes on from it, and begin again."""
+
+    height: int
+
+
 class Wake(NamedTuple):
     """Send a Tick no later than this, of mono_ms; it replaces what was asked before."""
 
@@ -143,6 +238,11 @@ ValidatorEffect = (
     | Admit
     | Execute
     | ReadBlocks
+    | ReadChunk
+    | OpenPartial
+    | StoreChunk
+    | CheckSnapshot
+    | Install
     | Reply
     | Refuse
     | Wake

@@ -53,6 +53,9 @@ listen = "{listen}"
 peers = [
 {peers}
 ]
+# Where a remote signer holds this validator's consensus key, "unix:PATH" of `quorate signer`; "":
+# the key lies in this home, and the log is its guard.
+signer = ""
 """
 
 
@@ -76,10 +79,14 @@ def cluster_text(config_text: str, listen: Endpoint, peers: Sequence[Endpoint]) 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where a validator listens to the others, and where each is reached, itself included."""
+    """Where a validator listens to the others, and where each is reached, itself included.
+
+    signer: the path of a remote signer's socket, empty where the home holds the key.
+    """
 
     listen: Endpoint
     peers: tuple[Endpoint, ...]
+    signer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +178,7 @@ def read_cluster(path: Path, tree: Any) -> Cluster:
     if not isinstance(tree, Mapping):
         raise HomeRefused(f"{path}: {CLUSTER} must be a section, [{CLUSTER}].")
     for key in tree:
-        if key not in ("listen", "peers"):
+        if key not in ("listen", "peers", "signer"):
             raise HomeRefused(f"{path}: {CLUSTER}.{key} is not a setting; remove it.")
     listen, peers = tree.get("listen"), tree.get("peers")
     endpoint = tcp_endpoint(listen)
@@ -190,7 +197,17 @@ def read_cluster(path: Path, tree: Any) -> Cluster:
                 "each validator has an address of its own."
             )
         found[reached] = index
-    return Cluster(endpoint, tuple(found))
+    return Cluster(endpoint, tuple(found), read_signer(path, tree.get("signer", "")))
+
+
+def read_signer(path: Path, text: Any) -> str:
+    """Read where a remote signer listens: a path, or nothing. Raises HomeRefused."""
+    if text == "":
+        return ""
+    endpoint = endpoint_read(text) if isinstance(text, str) else None
+    if endpoint is None or not endpoint.path:
+        raise HomeRefused(f'{path}: {CLUSTER}.signer must be "unix:PATH", or "" for none.')
+    return endpoint.path
 
 
 def tcp_endpoint(text: Any) -> Endpoint | None:

@@ -28,4 +28,12 @@ class CannotListen(Exception):
 
 
 class NodeStopped(Exception):
-    """The node cannot go on, though nothing is wrong with its state. The sentence says why."""
+    """The node cannot go on with this program; a newer one can. The sentence says why."""
+
+
+class NodeRestart(Exception):
+    """The node has caught up by a snapshot, and begins again from its home. height: of it."""
+
+    def __init__(self, height: int) -> None:
+        super().__init__(f"Caught up by the snapshot of height {height}.")
+        self.height = height

@@ -38,6 +38,7 @@ from quorate.storage.log import (
     SALT_BYTES,
     SEGMENT_BYTES_DEFAULT,
     Identity,
+    Kind,
     LogScan,
     SegmentScan,
     Torn,
@@ -304,7 +305,11 @@ def _salt() -> bytes:
 def _found(scan: SegmentScan) -> SegmentFound:
     header = scan.header
     return SegmentFound(
-        header.number, header.sequence_first, header.height_before, scan.tail.height_last
+        header.number,
+        header.sequence_first,
+        header.height_before,
+        scan.tail.height_last,
+        max((record.height for record in scan.records if record.kind == Kind.BASE), default=0),
     )
 
 

@@ -168,8 +168,26 @@ def read_validator(alone: Home) -> Home:
             f"{config_path}: cluster.peers has {peers} entries, but {CONSENSUS_NAME} has "
             f"{validators} validators; name one address for each, in that order."
         )
-    me = own_index(alone.path, consensus)
+    if alone.config.cluster.signer:
+        me = transport_index(alone.path, consensus)
+    else:
+        me = own_index(alone.path, consensus)
     return replace(alone, consensus=consensus, consensus_hash=digest, me=me)
+
+
+def transport_index(home: Path, consensus: ConsensusGenesis) -> int:
+    """Say which validator a home's transport key is that of; a remote signer has the other.
+
+    Raises HomeRefused.
+    """
+    public = transport_public_key(read_secret(home, TRANSPORT_KEY))
+    for index, validator in enumerate(consensus.validators):
+        if validator.transport_key == public:
+            return index
+    raise HomeRefused(
+        f"{key_path(home, TRANSPORT_KEY)} is that of {public.hex()}, which no validator of "
+        f"{CONSENSUS_NAME} has; put the right key there."
+    )
 
 
 def own_index(home: Path, consensus: ConsensusGenesis) -> int:
@@ -206,18 +224,22 @@ def read_key(home: Path, name: str) -> bytes:
     """Read a secret key of secp256k1. Raises as `read_secret`."""
     key = read_secret(home, name)
     if not is_key(key):
-        raise no_key(home, name)
+        raise no_key(key_path(home, name))
     return key
 
 
-def no_key(home: Path, name: str) -> HomeRefused:
+def no_key(path: Path) -> HomeRefused:
     """Say that a file holds no key."""
-    return HomeRefused(f"{key_path(home, name)} holds no key: 64 hex digits are expected.")
+    return HomeRefused(f"{path} holds no key: 64 hex digits are expected.")
 
 
 def read_secret(home: Path, name: str) -> bytes:
+    """Read 32 secret bytes of a home. Raises as `secret_in`."""
+    return secret_in(key_path(home, name))
+
+
+def secret_in(path: Path) -> bytes:
     """Read 32 secret bytes. Raises HomeRefused, also when others may read the file."""
-    path = key_path(home, name)
     data = read_bytes(path)
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
@@ -227,7 +249,7 @@ def read_secret(home: Path, name: str) -> bytes:
     except ValueError:
         secret = b""
     if len(secret) != SEED_BYTES:
-        raise no_key(home, name)
+        raise no_key(path)
     return secret
 
 

@@ -9,6 +9,7 @@ from quorate.commitment.events import EVENT_BYTES
 from quorate.commitment.proof import event_proof, exported
 from quorate.replica.query import answer
 from quorate.replica.replay import Replay
+from quorate.runtime.certified import certificate_at, under_quorum
 from quorate.runtime.disk import HomeRefused
 from quorate.runtime.errors import QuestionFailed
 from quorate.runtime.home import Home
@@ -46,7 +47,15 @@ def signed_replay(
     progress: Progress | None,
     snapshot_max: int | None = None,
 ) -> Replay:
-    """Restore a height that has a checkpoint; the last such if none is named."""
+    """Restore a height that has a checkpoint; the last such if none is named.
+
+    Of a validator's home, a checkpoint that a quorum certified.
+    """
+    if home.consensus is not None:
+        certificate = certificate_at(home, height)
+        replay = restored(home, certificate.height, progress, snapshot_max)
+        under_quorum(replay, certificate, home)
+        return replay
     replay = restored(home, height, progress, snapshot_max)
     if height is None and replay.unsigned and replay.checkpoint is not None:
         # A crash came between a block and its checkpoint, or the node is at that very point.

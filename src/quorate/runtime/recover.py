@@ -13,7 +13,9 @@ import numpy as np
 
 from quorate.execution.image import Image
 from quorate.execution.machine import genesis_image
+from quorate.replica.errors import VersionMissing
 from quorate.replica.executor import Executor, kernel_machine, spec_machine
+from quorate.replica.ledger import version_wanted
 from quorate.replica.records import RESUMED
 from quorate.replica.replay import Replay
 from quorate.replica.state import snapshot_chunks, snapshot_image
@@ -90,11 +92,17 @@ def decided(
 
 def refuse_lost_log(home: Home) -> None:
     """Refuse a home whose log is gone: `init` made one. Raises HomeUnsound."""
-    if not segment_numbers(home.path):
+    if segment_numbers(home.path):
+        return
+    if home.consensus is not None:
         raise HomeUnsound(
-            f"The log of {home.path} is gone; restore the home from a peer or a backup, and do not "
-            "make a new log with its key."
+            f"The log of {home.path} is gone, and with it what this validator has signed; "
+            f"`quorate rejoin {home.path}` makes a new one, with which it first only observes."
         )
+    raise HomeUnsound(
+        f"The log of {home.path} is gone; restore the home from a peer or a backup, and do not "
+        "make a new log with its key."
+    )
 
 
 def loaded(home: Home, plan: Plan) -> Executor:
@@ -132,7 +140,21 @@ def recover(home: Home, files: LogFiles, progress: Progress | None = None) -> Re
     replay = Replay(loaded(home, plan), home.identity)
     replay.settle_from = files.height_last
     fed(replay, files.read_segments(plan.replay_segment), None, progress, files.height_last)
+    refuse_old_program(replay)
     return Recovered(replay, plan)
+
+
+def refuse_old_program(replay: Replay) -> None:
+    """Refuse to go on where the next block needs rules that this program lacks.
+
+    Raises VersionMissing.
+    """
+    height = replay.executor.height + 1
+    version = replay.executor.version_at(height)
+    release = replay.release
+    if not release.knows(release.forced(replay.identity, height, version) or version):
+        sentence = version_wanted(height, version)
+        raise VersionMissing(f"{sentence[:1].upper()}{sentence[1:]}.")
 
 
 def noted(scans: Iterable[SegmentScan], notes: list[Record]) -> Iterator[SegmentScan]:

@@ -94,7 +94,9 @@ def refuse_other_signer(home: Home, settings: Settings) -> None:
         for record in scan.records[-1:-3:-1]:
             if record.kind != Kind.CHECKPOINT:
                 continue
-            (signed,) = checkpoint_read(record.payload, home.identity).signatures
+            # Nothing, where a validator only observed.
+            signatures = checkpoint_read(record.payload, home.identity).signatures
+            signed = next(iter(signatures), settings.signer)
             if signed != settings.signer:
                 raise HomeRefused(
                     f"Height {record.height} of {home.path} was signed by {signed.hex()}, but its "

@@ -6,10 +6,12 @@ from typing import Any
 from quorate.replica.ledger import Ledger, Settings
 from quorate.replica.query import Answer, answer
 from quorate.replica.replay import Replay
+from quorate.runtime.certified import agreement
 from quorate.runtime.disk import HomeRefused
 from quorate.runtime.halt import read_halt
 from quorate.runtime.home import Home, signer_of
 from quorate.runtime.recover import Progress, restored, segments_listed, snapshots_found
+from quorate.runtime.validators import validator_set
 from quorate.storage.log import Record
 
 
@@ -21,13 +23,36 @@ def reading_ledger(home: Home, replay: Replay) -> Ledger:
 
 def known_signer(home: Home, replay: Replay) -> bytes:
     """Give the public key that signed, or else will sign; nothing if the key cannot be read."""
-    if replay.checkpoint is not None:
+    if replay.checkpoint is not None and replay.checkpoint.signatures:
         return next(iter(replay.checkpoint.signatures))
     try:
         _, signer = signer_of(home.path)
         return signer
     except HomeRefused:
         return b""
+
+
+def validator(home: Home) -> dict[str, Any]:
+    """Describe a validator's place, and what agreement left in its log."""
+    assert home.consensus is not None and home.config.cluster is not None
+    votes, found = validator_set(home.consensus), agreement(home)
+    certificate = found.certificate
+    peers = zip(home.consensus.validators, home.config.cluster.peers, strict=True)
+    return {
+        "me": home.me,
+        "consensus_hash": home.consensus_hash.hex(),
+        "quorum": votes.quorum,
+        "weight": votes.total,
+        "validators": [
+            {"name": it.name, "key": it.consensus_key.hex(), "weight": it.weight, "peer": str(at)}
+            for it, at in peers
+        ],
+        "view": found.view,
+        "height_certified": certificate.height if certificate else 0,
+        "certified_by": list(certificate.signers) if certificate else [],
+        "heights_certified": len(found.heights),
+        "evidence": found.evidence,
+    }
 
 
 def survey(home: Home, progress: Progress | None = None) -> dict[str, Any]:
@@ -56,6 +81,7 @@ def survey(home: Home, progress: Progress | None = None) -> dict[str, Any]:
         },
         "resumed": [json.loads(bytes(note.payload)) for note in notes],
         "chain": asked("status"),
+        "validator": None if home.consensus is None else validator(home),
         "checkpoint": asked("checkpoint") if ledger.checkpoint else None,
         "log": {
             "segments": len(segments),

@@ -60,18 +60,27 @@ assert SEGMENT_BYTES_MAX < 2**32, "an offset is a u32"
 
 
 class Kind(IntEnum):
-    """What a record holds. To the log, all payloads are opaque."""
+    """What a record holds. To the log, all payloads are opaque.
+
+    A BASE says that the log goes on from a snapshot of its height, made elsewhere: the blocks
+    between the last one before it and that height are not here.
+    """
 
     BLOCK = 1
     CHECKPOINT = 2
     MARK = 3
+    BASE = 4
     NOTE_FIRST = 16
     NOTE_LAST = 31
 
 
+# The records whose height is the log's own.
+HEIGHT_KINDS = (Kind.BLOCK, Kind.BASE)
+
+
 def kind_known(kind: int) -> bool:
     """Whether this program writes and reads records of that kind."""
-    return Kind.BLOCK <= kind <= Kind.MARK or Kind.NOTE_FIRST <= kind <= Kind.NOTE_LAST
+    return Kind.BLOCK <= kind <= Kind.BASE or Kind.NOTE_FIRST <= kind <= Kind.NOTE_LAST
 
 
 class Identity(NamedTuple):
@@ -89,7 +98,7 @@ class SegmentHeader(NamedTuple):
     is not taken for one of this; zeros in the first.
     segment_bytes: size of the file. sequence_first: of its first record; all sequences before
     it were durable before the file was created. height_before: the greatest height of a BLOCK
-    in earlier segments, or the height the log was founded on. life: see the module's text.
+    or BASE in earlier segments, or the height the log was founded on. life: see the module's text.
     """
 
     number: int
@@ -362,7 +371,7 @@ def _walk(data: bytes, start: Tail) -> tuple[list[Record], Tail, str]:
         if isinstance(found, str) or reason:
             break
         last, durable, life = found.sequence, found.durable, found.life
-        if found.kind == Kind.BLOCK:
+        if found.kind in HEIGHT_KINDS:
             height_last = max(height_last, found.height)
         records.append(found)
         at = end = record_end(found)

@@ -1,10 +1,11 @@
 """What to do with what was found at start: which snapshot, which records, what may go.
 
 Pure decisions over short descriptions. A snapshot is described after its every byte was checked,
-a segment after it was scanned. Heights are those of BLOCK records.
+a segment after it was scanned. Heights are those of BLOCK and BASE records.
 
     load     the newest sound snapshot from whose height the log goes on without a gap;
-             failing all, genesis, if the log goes back to it
+             failing all, genesis, if the log goes back to it. Where a BASE stands in the log, no
+             snapshot below it will do: blocks are missing there
     replay   every block above that height
     keep     the newest two sound snapshots and all of the log above the older of them, so that
              one bad snapshot costs a longer replay and nothing else
@@ -27,12 +28,16 @@ class SnapshotFound(NamedTuple):
 
 
 class SegmentFound(NamedTuple):
-    """A scanned segment: its blocks have heights in (height_before, height_last]."""
+    """A scanned segment: its blocks have heights in (height_before, height_last].
+
+    base: the greatest height of a BASE in it, 0 for none.
+    """
 
     number: int
     sequence_first: int
     height_before: int
     height_last: int
+    base: int = 0
 
 
 class Plan(NamedTuple):
@@ -74,7 +79,8 @@ def decide(
         return Refusal(fault)
     sound = sorted((found for found in snapshots if found.sound), key=_newest_first)
     bad = tuple(sorted(found.name for found in snapshots if not found.sound))
-    height_base, height_last = log[0].height_before, log[-1].height_last
+    base = max(found.base for found in log)
+    height_base, height_last = max(log[0].height_before, base), log[-1].height_last
     if sound and sound[0].height > height_last:
         # A snapshot is made from the log, so the log was longer once. Voting on from here could
         # contradict votes that are gone with it.

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from quorate.storage.errors import RecordTooLarge
 from quorate.storage.log import (
+    HEIGHT_KINDS,
     RECORD_ALIGN_BYTES,
     RECORD_OVERHEAD_BYTES,
     SALT_BYTES,
@@ -173,7 +174,7 @@ class Writer:
                 operations += [Sync(number), self._create(number + 1)]
                 run, run_from = [], self.position
             self.sequence_last += 1
-            if entry.kind == Kind.BLOCK:
+            if entry.kind in HEIGHT_KINDS:
                 self.height_last = max(self.height_last, entry.height)
             self.placed.append((self.header.number, self.position + RECORD_OVERHEAD_BYTES))
             run.append(self._record(entry))

@@ -82,8 +82,9 @@ SESSION_GRACE_MS: Final = 2 * DAY_MS
 # A dead-man switch nearer than this could fire before the reply that armed it.
 DEADMAN_AHEAD_MS_MIN: Final = 1_000
 
-# Versions of the rules that this source can execute.
-PROTOCOL_VERSIONS: Final = (1,)
+# Versions of the rules that this source can execute. How one begins, and in what 2 differs from 1:
+# replica/versions.py.
+PROTOCOL_VERSIONS: Final = (1, 2)
 UPGRADE_NOTICE_BLOCKS_MIN: Final = 10
 
 # --- relations ---------------------------------------------------------------------------------

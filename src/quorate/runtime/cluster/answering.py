@@ -18,6 +18,7 @@ from quorate.replica.validator_messages import Progress
 from quorate.runtime.cluster.executing import Provable
 from quorate.runtime.home import Home
 from quorate.runtime.peers.transport import Transport
+from quorate.runtime.remote import RemoteScheme
 from quorate.types.consensus import CheckpointCertificate
 
 WAITING_MAX: Final = 1024
@@ -140,6 +141,11 @@ class Answering:
             "finality_p99_ms": ordered[min(count * 99 // 100, count - 1)] if count else 0,
         }
 
+    def signer_counts(self) -> dict[str, int]:
+        """Give what a remote signer, if there is one, did with our votes."""
+        scheme = self.validator.parts.scheme
+        return scheme.signer.counts if isinstance(scheme, RemoteScheme) else {}
+
     def network(self) -> dict[str, Any]:
         """Say where agreement stands."""
         parts = self.validator.parts
@@ -165,5 +171,5 @@ class Answering:
             "observing": self.validator.rejoining.observing,
             "guilty": sorted(simplex.guilty),
             "cpu_ms": self.cpu_ms(),
-            "counts": {**parts.counts, **simplex.counts},
+            "counts": {**parts.counts, **simplex.counts, **self.signer_counts()},
         }

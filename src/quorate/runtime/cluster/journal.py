@@ -21,6 +21,7 @@ from quorate.replica.records import (
     OBSERVING,
     PAYLOAD,
     VOTING,
+    base_read,
     delivered_read,
 )
 from quorate.runtime.disk import io_failing
@@ -30,7 +31,7 @@ from quorate.runtime.halt import Halt as HaltMarker
 from quorate.runtime.halt import write_halt
 from quorate.runtime.home import Home
 from quorate.runtime.snapshotter import prune_plan
-from quorate.storage.log import RECORD_OVERHEAD_BYTES, Record
+from quorate.storage.log import RECORD_OVERHEAD_BYTES, Kind, Record
 from quorate.storage.recovery import SnapshotFound
 from quorate.storage.writer import Entry
 from quorate.types.consensus import VIEW_MAX
@@ -42,6 +43,13 @@ READING_MAX: Final = 64
 @dataclass(frozen=True, slots=True)
 class Last:
     """Nothing follows in the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A list of the ledger's, not of the core's."""
+
+    effects: list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +82,22 @@ class Found:
 class Journal:
     """The log, and where in it blocks of agreement lie. `run` is the thread.
 
-    released: called on the log thread with what a sync has let go.
+    released: called on the log thread with what a sync has let go, and of how many of the core's
+    lists it comes.
     """
 
     def __init__(
-        self, home: Home, files: LogFiles, validators: int, released: Callable[[list[Any]], None]
+        self,
+        home: Home,
+        files: LogFiles,
+        validators: int,
+        released: Callable[[list[Any], int], None],
     ) -> None:
         self.home = home
         self.files = files
         self.validators = validators
         self.released = released
-        self.queue: queue.SimpleQueue[Effects | Prune | Last] = queue.SimpleQueue()
+        self.queue: queue.SimpleQueue[Effects | Foreign | Prune | Last] = queue.SimpleQueue()
         self.places: dict[bytes, Place] = {}
         # The first record of each view that is not delivered yet: it and all after it are kept.
         self.views: dict[int, int] = {}
@@ -94,7 +107,8 @@ class Journal:
     @staticmethod
     def concerns(record: Record) -> bool:
         """Say whether `found` wants to see a record."""
-        return record.kind in (AGREEMENT, PAYLOAD, DELIVERED, OBSERVING, VOTING)
+        kinds = (AGREEMENT, PAYLOAD, DELIVERED, OBSERVING, VOTING, Kind.BASE)
+        return record.kind in kinds
 
     @staticmethod
     def brief(record: Record, validators: int) -> Found:
@@ -104,6 +118,8 @@ class Journal:
             digest = header_digest(record.payload, validators) or b""
         elif record.kind == DELIVERED:
             _, view, _ = delivered_read(record.payload)
+        elif record.kind == Kind.BASE:
+            view = base_read(record.payload, validators).view
         place = Place(record.segment, record.offset + RECORD_OVERHEAD_BYTES, size)
         return Found(record.kind, view, record.sequence, digest, place)
 
@@ -115,7 +131,7 @@ class Journal:
 
     def note(self, kind: int, view: int, sequence: int) -> None:
         """Remember from which record on agreement would replay. view: what it is labelled by."""
-        if kind == DELIVERED:
+        if kind in (DELIVERED, Kind.BASE):
             for old in [known for known in self.views if known < view]:
                 del self.views[old]
         elif kind in (AGREEMENT, PAYLOAD):
@@ -129,6 +145,10 @@ class Journal:
             self.views[view] = min(sequence, self.views.get(view, sequence))
 
     # --- the thread ------------------------------------------------------------------------------
+    def take(self, effects: list[Any]) -> None:
+        """Take a list of the ledger's; on any thread."""
+        self.queue.put(Foreign(effects))
+
     def run(self) -> None:
         """Carry lists out until Last. Raises StorageFailed, NodeHalted or NodeStopped."""
         last = False
@@ -137,18 +157,22 @@ class Journal:
             while not self.queue.empty():
                 waiting.append(self.queue.get())
             effects: list[Any] = []
+            lists = 0
             for part in waiting:
                 if isinstance(part, Last):
                     last = True
                 elif isinstance(part, Prune):
                     self.prune(part)
+                elif isinstance(part, Foreign):
+                    effects += part.effects
                 else:
                     effects += part
-            self.carry_out(effects)
+                    lists += 1
+            self.carry_out(effects, lists)
             self.cpu_ns = time.thread_time_ns()
         self.files.close()
 
-    def carry_out(self, effects: list[Any]) -> None:
+    def carry_out(self, effects: list[Any], lists: int) -> None:
         """Append everything, sync once, then release the rest."""
         appends = [effect for effect in effects if isinstance(effect, Append)]
         if appends:
@@ -159,6 +183,8 @@ class Journal:
             ):
                 if it.kind == DELIVERED:
                     self.note(it.kind, delivered_read(it.payload)[1], sequence)
+                elif it.kind == Kind.BASE:
+                    self.note(it.kind, base_read(it.payload, self.validators).view, sequence)
                 else:
                     self.note(it.kind, it.height, sequence)
                 if it.kind != PAYLOAD:
@@ -169,8 +195,9 @@ class Journal:
             self.files.sync()
             self.synced += 1
         free = [effect for effect in effects if not isinstance(effect, Append | Sync)]
-        if free:
-            self.released([effect for effect in free if not isinstance(effect, Halt | Stop)])
+        if free or lists:
+            known = [effect for effect in free if not isinstance(effect, Halt | Stop)]
+            self.released(known, lists)
         for effect in free:
             if isinstance(effect, Halt):
                 marker = HaltMarker(effect.height, effect.digest, effect.reason)

@@ -12,48 +12,64 @@ even when there is nothing to write, so that no later word overtakes an earlier 
 
 import asyncio
 import concurrent.futures
+import gc
 import os
 import signal
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import uvloop
 
-from quorate.admission import admit_block, chain_of
+from quorate.admission import chain_of
 from quorate.codec.peer import KIND_BYTES_MAX, URGENT
 from quorate.replica.intake import Intake
-from quorate.replica.mempool import bundles_of
-from quorate.replica.messages import Answer, Asked, Refuse, Reply, Settled, Snapshot, SnapshotMade
+from quorate.replica.messages import (
+    Answer,
+    Append,
+    Asked,
+    Refuse,
+    Reply,
+    Settled,
+    Snapshot,
+    SnapshotMade,
+)
 from quorate.replica.validator_messages import (
     Accused,
     Admit,
     Admitted,
     BlocksRead,
+    CheckSnapshot,
     Execute,
     FromPeer,
+    Install,
     Moment,
+    OpenPartial,
     PeerDown,
     PeerUp,
     Progress,
     ReadBlocks,
+    ReadChunk,
     Requested,
     Send,
     Stopping,
+    StoreChunk,
     Tick,
     ValidatorEvent,
     Wake,
 )
+from quorate.runtime.cluster.admitting import Admitting
+from quorate.runtime.cluster.admitting import Last as LastAdmission
 from quorate.runtime.cluster.answering import Answering
 from quorate.runtime.cluster.begin import Begun
 from quorate.runtime.cluster.executing import Executing, Provable
 from quorate.runtime.cluster.executing import Last as LastTask
 from quorate.runtime.cluster.journal import Journal, Last, Prune
+from quorate.runtime.cluster.syncing import Syncing
 from quorate.runtime.disk import io_failing, write_whole
 from quorate.runtime.endpoint import ENDPOINT_NAME, SOCKET_NAME, Endpoint, listen_endpoint
-from quorate.runtime.errors import CannotListen, NodeHalted
+from quorate.runtime.errors import CannotListen, NodeHalted, NodeRestart
 from quorate.runtime.home import Home
 from quorate.runtime.node import intake_limits, listening_fault
 from quorate.runtime.peers.frames import Lane
@@ -66,6 +82,7 @@ from quorate.runtime.validators import hello_of, material_of_home, seats_of
 # most of a block's time.
 SWITCH_S: Final = 0.0005
 STOP_S: Final = 10.0
+GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
 
 
 class ClusterNode:
@@ -80,7 +97,7 @@ class ClusterNode:
         self.journal = Journal(home, begun.files, count, self.released)
         for note in begun.notes:
             self.journal.found(note)
-        self.executing = Executing(self.ledger, self.journal.queue.put)
+        self.executing = Executing(self.ledger, self.journal.take)
         self.intake = Intake(intake_limits(home))
         self.server = Server(self.intake, self.asked, self.offered)
         limits = Limits(KIND_BYTES_MAX)
@@ -90,38 +107,46 @@ class ClusterNode:
         self.answering = Answering(home, self.validator, self.ledger, self.transport)
         self.answering.cpu_ms = self.cpu_ms
         self.snapshotting = Snapshotting(home)
-        self.events: deque[ValidatorEvent] = deque()
+        self.syncing = Syncing(home, self.post, self.fail, self.installed)
+        self.events: list[ValidatorEvent] = []
         self.owed: dict[int, tuple[int, int]] = {}
         self.pumping = False
+        self.journaling = 0  # lists of the core that the log thread has not let go yet
         self.wake: asyncio.TimerHandle | None = None
         self.loop: asyncio.AbstractEventLoop
         self.stop_wanted: asyncio.Event
         self.failure: BaseException | None = None
         threads = home.config.admission_threads or len(os.sched_getaffinity(0))
         pool = concurrent.futures.ThreadPoolExecutor
-        self.admission = pool(1, "admission")
-        self.recovery = pool(threads, "signatures")
-        self.threads = pool(3, "validator")
+        self.admitting = Admitting(self.chain, threads, self.admitted)
+        self.threads = pool(4, "validator")
 
     # --- life ------------------------------------------------------------------------------------
     async def serve(self, announce: Callable[[str], None]) -> None:
         """Serve until SIGTERM or SIGINT. Raises CannotListen, NodeHalted, NodeStopped."""
         sys.setswitchinterval(SWITCH_S)
+        # What stands now stands until the end: not to be looked at by every collection.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GARBAGE_THRESHOLDS)
         self.loop = asyncio.get_running_loop()
         self.stop_wanted = asyncio.Event()
+        self.loop.set_exception_handler(self.mistaken)
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.stop_wanted.set)
         endpoint = await self.listen()
         stopping = asyncio.ensure_future(self.stop_wanted.wait())
         log = self.loop.run_in_executor(self.threads, self.journal.run)
         execution = self.loop.run_in_executor(self.threads, self.executing.run)
+        admission = self.loop.run_in_executor(self.threads, self.admitting.run)
         try:
             cluster = self.home.config.cluster
             assert cluster is not None
             await self.transport.start(cluster.listen)
             announce(str(endpoint))
+            self.syncing.offer()
             self.carry_out(self.validator.start(self.moment()))
-            ends: list[asyncio.Future[Any]] = [log, execution, stopping]
+            ends: list[asyncio.Future[Any]] = [log, execution, admission, stopping]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
@@ -148,17 +173,18 @@ class ClusterNode:
         """Sign nothing more, bring the threads to an end, and raise what ended them."""
         self.server.deafen()
         self.validator.step(self.moment(), Stopping())
+        self.admitting.queue.put(LastAdmission())
         self.executing.queue.put(LastTask())
         await asyncio.wait([execution], timeout=STOP_S)
         self.journal.queue.put(Last())
         await asyncio.wait([log], timeout=STOP_S)
         await self.transport.stop()
         self.snapshotting.stop()
+        self.syncing.stop()
         (self.home.path / ENDPOINT_NAME).unlink(missing_ok=True)
         (self.home.path / SOCKET_NAME).unlink(missing_ok=True)
         await self.server.close()
-        for executor in (self.admission, self.recovery, self.threads):
-            executor.shutdown(wait=False)
+        self.threads.shutdown(wait=False)
         wrong = execution.exception() if execution.done() else None
         ended = log.exception() if log.done() else None
         if isinstance(ended, NodeHalted) and wrong is not None:
@@ -183,17 +209,22 @@ class ClusterNode:
     def pump(self) -> None:
         """Step through all events that have come, and carry out what they lead to."""
         self.pumping = False
-        effects: list[Any] = []
-        try:
-            while self.events:
-                effects += self.validator.step(self.moment(), self.events.popleft())
-        except BaseException as error:
-            # Our own bug: sign nothing more. What was written is sound.
-            self.failure = error
-            self.stop_wanted.set()
-            raise
+        events, self.events = self.events, []
+        effects = self.validator.steps(self.moment(), events)
         self.pay()
         self.carry_out(effects)
+
+    def mistaken(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Stop at what a callback raised: our own bug, unless it is a connection's end.
+
+        What was written is sound, and nothing more is signed.
+        """
+        error = context.get("exception")
+        if isinstance(error, OSError):
+            return
+        self.failure = self.failure or error
+        loop.default_exception_handler(context)
+        self.stop_wanted.set()
 
     def pay(self) -> None:
         """Let the transport read on from peers whose frames have been taken."""
@@ -213,22 +244,35 @@ class ClusterNode:
             elif isinstance(effect, Execute):
                 self.executing.queue.put(effect.block)
             elif isinstance(effect, Admit):
-                self.loop.run_in_executor(self.admission, self.admit, effect)
+                self.admitting.queue.put(effect)
             elif isinstance(effect, ReadBlocks):
                 self.loop.run_in_executor(self.threads, self.read, effect)
+            elif isinstance(effect, ReadChunk | OpenPartial | StoreChunk | CheckSnapshot):
+                self.syncing.carry_out(effect)
             else:
                 late.append(effect)
-        if late:
+        if not late:
+            pass
+        elif self.journaling or any(isinstance(effect, Append) for effect in late):
+            self.journaling += 1
             self.journal.queue.put(late)
+        else:
+            # Nothing is on its way to the disk that these could overtake.
+            self.release(late)
         if wake is not None:
             if self.wake is not None:
                 self.wake.cancel()
             delay_s = max(wake - time.monotonic_ns() // 1_000_000, 0) / 1000
             self.wake = self.loop.call_later(min(delay_s, 60.0), self.post, Tick())
 
-    def released(self, effects: list[Any]) -> None:
-        """Take what a sync has let go; on the log thread."""
-        self.loop.call_soon_threadsafe(self.release, effects)
+    def released(self, effects: list[Any], lists: int) -> None:
+        """Take what a sync has let go, and how many of our lists it was; on the log thread."""
+        self.loop.call_soon_threadsafe(self.let_go, effects, lists)
+
+    def let_go(self, effects: list[Any], lists: int) -> None:
+        """Release, and note that so many lists are off our hands."""
+        self.journaling -= lists
+        self.release(effects)
 
     def release(self, effects: list[Any]) -> None:
         """Send, reply, and tell the core what the ledger came to."""
@@ -246,6 +290,8 @@ class ClusterNode:
                 responses += self.answering.provable(effect)
             elif isinstance(effect, Snapshot):
                 self.snapshotting.begin(effect.height, self.snapshot_made)
+            elif isinstance(effect, Install):
+                self.syncing.install(effect)
             elif isinstance(effect, Accused):
                 sys.stderr.write(f"Validator {effect.signer} signed two things that exclude.\n")
         if responses:
@@ -260,11 +306,14 @@ class ClusterNode:
             self.transport.send(effect.peer, effect.kind, effect.body, lane)
 
     # --- other places of work --------------------------------------------------------------------
-    def admit(self, admit: Admit) -> None:
-        """Check signatures; on the admission thread."""
-        block = admit_block(admit.items, self.chain, self.recovery.map)
-        found = tuple(bundles_of(admit.items, block))
-        self.loop.call_soon_threadsafe(self.post, Admitted(admit.ticket, found))
+    def admitted(self, answers: list[Admitted]) -> None:
+        """Take what admission found; on its thread."""
+        self.loop.call_soon_threadsafe(self.post_all, answers)
+
+    def post_all(self, events: Sequence[ValidatorEvent]) -> None:
+        """Have the core take several events."""
+        for event in events:
+            self.post(event)
 
     def read(self, read: ReadBlocks) -> None:
         """Read blocks from the log; on a thread beside the log's."""
@@ -277,6 +326,16 @@ class ClusterNode:
             self.executing.queue.put(SnapshotMade(height, made.fault))
         elif made.snapshots:
             self.journal.queue.put(Prune(made.snapshots))
+            self.syncing.offer()
+
+    def installed(self, height: int) -> None:
+        """Begin again from the home: the log goes on from a snapshot that was fetched."""
+        self.fail(NodeRestart(height))
+
+    def fail(self, error: BaseException) -> None:
+        """Stop, and let `serve` raise why; sign nothing more."""
+        self.failure = self.failure or error
+        self.stop_wanted.set()
 
     # --- the transport's handlers ----------------------------------------------------------------
     def on_frame(self, peer: int, kind: int, body: bytes) -> None:

@@ -65,6 +65,7 @@ class View:
     rejects: list[tuple[Reject, int]] = field(default_factory=list)
     recovered: str = ""
     story: list[tuple[float, str]] = field(default_factory=list)
+    phases: tuple[str, ...] = PHASES
 
 
 def bar(share: float, width: int) -> str:
@@ -219,10 +220,10 @@ def progress(view: View, width: int) -> RenderableType:
         f" {clock(view.elapsed_s):>5} / {clock(view.seconds)}",
     )
     phases = Text(" ")
-    for number, name in enumerate(PHASES):
+    for number, name in enumerate(view.phases):
         style = "bold cyan" if number == view.phase else DIM if number > view.phase else "green"
         phases.append(name, style)
-        phases.append("   " if number + 1 < len(PHASES) else "", DIM)
+        phases.append("   " if number + 1 < len(view.phases) else "", DIM)
     return Group(line, phases)
 
 

@@ -142,9 +142,8 @@ def condensed(words: list[str]) -> list[str]:
     ]
 
 
-def proof_lines(result: Result) -> RenderableType:
+def proof_lines(proof: Proof) -> RenderableType:
     """Write what the verifier said, to the proof and to its forgeries."""
-    proof = result.proof
     lines = [Text(f"$ python -I verifier.py account.proof   ({proof.bytes:,} bytes)", "bold")]
     lines += [
         Text(f"  {line}", style="green" if number == 0 else "")
@@ -173,5 +172,5 @@ def summary(result: Result) -> RenderableType:
                 style="bold green",
             )
         ]
-    parts = [Text(""), table, Text(""), rejects_table(result.rejects), proof_lines(result)]
+    parts = [Text(""), table, Text(""), rejects_table(result.rejects), proof_lines(result.proof)]
     return Group(*parts, Text(""), *verdict)
