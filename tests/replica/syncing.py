@@ -382,7 +382,7 @@ class Host:
                 self.crash()
                 self.start()
 
-        self.world.at(20, again)
+        self.world.at(700, again)  # as long as a start takes: others go on meanwhile
 
 
 ACTIONS: dict[type[Any], Callable[[Host, Any], None]] = {

@@ -191,11 +191,16 @@ def test_what_a_malicious_leader_proposes_does_not_stay_in_memory(name: str) -> 
 def test_a_block_that_nobody_needs_any_more_is_not_asked_for() -> None:
     world = World()
     world.reach(2)
+    world.nodes[1].crash()
     core = world.nodes[0].core
-    proposal = Proposal(0, core.parts.simplex.view, 1, payload_of(sha256(b"lost").digest()))
+    view = core.parts.simplex.view + 1
+    while VALIDATORS.leader(view) != 1:
+        view += 1
+    proposal = Proposal(0, view, 1, payload_of(sha256(b"lost").digest()))
     core.building.asked_to_certify(Certify(proposal, (1, 2, 3)))
     assert len(core.parts.payloads.wishes) == 1
-    world.reach(world.nodes[0].height + 4)
+    world.reach(world.nodes[0].height + 6)
+    assert core.parts.simplex.floor.view > view
     assert not core.building.certifies
     assert not core.parts.payloads.wishes and proposal.payload[:32] not in core.parts.payloads.kept
 
@@ -238,17 +243,22 @@ def without_checkpoints(sender: int, peer: int, kind: int, body: bytes) -> tuple
     return () if kind == PeerKind.CHECKPOINT else (body,)
 
 
-def test_agreement_stops_at_the_lag_bound_and_goes_on_with_the_first_certificate() -> None:
+def test_while_certificates_lag_agreement_orders_nothing() -> None:
     world = World(parameters=replace(PARAMETERS, checkpoint_lag_max=5, heartbeat_ms=20))
     world.lie = without_checkpoints
     world.reach(5)
-    world.pass_ms(3_000)
-    assert {node.height for node in world.nodes} == {5}
-    assert all(node.core.parts.counts["builds_declined_for_lag"] for node in world.nodes)
-    views = max(node.core.parts.simplex.view for node in world.nodes)
-    assert views < 3_000 // 20 + 20, "views go by faster than the heartbeat while nothing can be"
+    world.nodes[0].submit(1, bundle(ALICE, 1, FUNDS))
+    before = world.nodes[0].core.parts.simplex.view
+    world.pass_ms(1_000)
+    assert not world.nodes[0].answers
+    beyond = blocks_of(world)[5:]
+    assert len(beyond) > 5 and not any(block.header.items_count for block in beyond)
+    assert all(node.core.parts.counts["blocks_empty_for_lag"] for node in world.nodes)
+    views = world.nodes[0].core.parts.simplex.view - before
+    assert views <= 1_000 // 20, "views go by faster than the heartbeat while nothing can be"
     world.lie = None
-    world.reach(12)
+    world.run(lambda: world.nodes[0].answers_to(1) != [])
+    assert sum(block.header.items_count for block in blocks_of(world)) == 1
 
 
 def test_headers_carry_certificates_within_the_lag_bound() -> None:
@@ -265,8 +275,15 @@ def test_nobody_votes_for_a_block_whose_certificate_is_older_than_the_bound() ->
     world.reach(8)
     old = blocks_of(world)[3].header.checkpoint
     assert isinstance(old, CheckpointCertificate) and old.height <= 3
-    refused(world, 1, lambda header, items: (header._replace(checkpoint=old), items))
-    refused(world, 2, lambda header, items: (header._replace(checkpoint=None), items))
+    items = encode_items([SOUND])
+    for leader, checkpoint in ((1, old), (2, None)):
+        refused(
+            world,
+            leader,
+            lambda header, _, it=checkpoint: (
+                header._replace(checkpoint=it, items_count=1), items
+            ),
+        )
 
 
 def test_nobody_votes_for_a_block_whose_certificate_is_forged_or_not_of_an_ancestor() -> None:

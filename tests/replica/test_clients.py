@@ -222,8 +222,9 @@ def held_up(world: World) -> None:
 
 def test_a_request_that_expires_while_it_waits_is_refused() -> None:
     world = World()
+    world.delay_ms = 40
     held_up(world)
-    world.nodes[0].submit(1, expiring(1, WALL_MS + 300), expiring(2, WALL_MS + 300))
+    world.nodes[0].submit(1, expiring(1, WALL_MS + 500), expiring(2, WALL_MS + 500))
     refused = answered(world, 0, 1)
     assert refused.level == Level.REFUSED
     assert refused.codes == (Reject.BUNDLE_EXPIRED_SIGN_AGAIN,) * 2
@@ -232,10 +233,11 @@ def test_a_request_that_expires_while_it_waits_is_refused() -> None:
 
 def test_what_expires_of_a_request_does_not_refuse_the_rest() -> None:
     world = World()
+    world.delay_ms = 40
     takes = [node.core.parts.mempool.take for node in world.nodes]
     held_up(world)
     lasting = bundle(ALICE, 2, FUNDS)
-    world.nodes[0].submit(1, expiring(1, WALL_MS + 300), lasting)
+    world.nodes[0].submit(1, expiring(1, WALL_MS + 500), lasting)
     world.pass_ms(1_500)
     assert world.nodes[0].answers == [], "a bundle that can still be executed was refused"
     for node, take in zip(world.nodes, takes, strict=True):
@@ -247,6 +249,7 @@ def test_what_expires_of_a_request_does_not_refuse_the_rest() -> None:
 
 def test_a_request_of_which_one_was_final_and_one_expired_says_both() -> None:
     world = World()
+    world.delay_ms = 40
     takes = [node.core.parts.mempool.take for node in world.nodes]
     first, second = bundle(ALICE, 2, FUNDS), expiring(1, WALL_MS + 700, BOB)
     for node, take in zip(world.nodes, takes, strict=True):

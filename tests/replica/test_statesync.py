@@ -223,6 +223,35 @@ def test_chunks_of_another_length_than_named_are_refused(built: World) -> None:
     assert not any(world.hosts[LAGGING].disk.partial)
 
 
+@pytest.mark.parametrize("lie", ["other_digests", "invented", "old"])
+def test_what_most_weight_says_is_tried_first(built: World, lie: str) -> None:
+    world = again(built)
+    world.hosts[0].lie = invented() if lie == "invented" else LIES[lie]
+    world.hosts[LAGGING].start()
+    sync = world.hosts[LAGGING].core.statesync
+    world.run(lambda: sync.stage == Stage.MANIFEST)
+    assert sync.height == 4 * EVERY
+    world.run(lambda: sync.stage == Stage.FETCHING)
+    assert sync.offer is not None and {1, 2} <= set(sync.offer.peers)
+
+
+def test_certificate_of_a_snapshot_is_logged_though_a_newer_is_known(built: World) -> None:
+    world = again(built)
+    core = world.hosts[0].core
+    parts, offering = core.parts, core.offering
+    certificate = offering.certificates.pop(4 * EVERY)
+    offering.awaited = 4 * EVERY
+    parts.checkpoints.certificates[4 * EVERY] = certificate
+    parts.appends = []
+    offering.certified()
+    payload = encode_checkpoint_certificate(certificate, COUNT)
+    assert [(it.kind, it.height, it.payload) for it in parts.appends] == [
+        (CERTIFIED, 4 * EVERY, payload)
+    ]
+    offering.certified()
+    assert len(parts.appends) == 1 and offering.awaited == 5 * EVERY
+
+
 def test_no_chunk_is_asked_for_before_the_certificate_holds(built: World) -> None:
     world = again(built)
     for host in world.hosts[:LAGGING]:

@@ -65,23 +65,26 @@ class Following:
         parts = self.parts
         if parts.installing:
             return
-        made = parts.chain.ready()
-        while made is not None:
-            if made.fault:
-                self.halt(made)
+        while not parts.ending:
+            made = parts.chain.ready()
+            if made is None:
+                self.fetch()
                 return
             self.deliver(made)
-            made = parts.chain.ready()
-        self.fetch()
 
     def deliver(self, made: Held) -> None:
         """Hand a block to the ledger, and let go of its bundles."""
         parts, header = self.parts, made.decoded.header
         assert made.bundles is not None
+        if made.fault:
+            reason = f"a quorum finalized a block that is not valid: {made.fault}"
+            parts.halt = Halt(header.height, made.decoded.digest, reason)
+        elif header.checkpoint is not None:
+            parts.divergence = parts.checkpoints.carried(header.checkpoint)
+        if parts.ending:
+            return
         self.building.log(made)
         parts.chain.delivered(made)
-        if header.checkpoint is not None:
-            parts.divergence = parts.divergence or parts.checkpoints.carried(header.checkpoint)
         spans, torn = parts.claims.delivered(made.hashes, header.height, header.time_ms)
         for reply in torn:
             parts.after.append(reply)
@@ -102,12 +105,6 @@ class Following:
         parts.payloads.finalized(header.height, made.decoded.digest)
         fields = (("height", header.height), ("view", header.view), ("time_ms", header.time_ms))
         parts.after.append(Progress("delivered", fields))
-
-    def halt(self, made: Held) -> None:
-        """Stop at a final block that is not valid."""
-        reason = f"a quorum finalized a block that is not valid: {made.fault}"
-        height = made.decoded.header.height
-        self.parts.after.append(Halt(height, made.decoded.digest, reason))
 
     def settled(self) -> None:
         """Go on now that the ledger is done with a block."""

@@ -21,7 +21,7 @@ from quorate.replica.chain import Chain
 from quorate.replica.checkpoints import Checkpoints, Divergence
 from quorate.replica.claims import Claims
 from quorate.replica.mempool import Mempool, PoolLimits
-from quorate.replica.messages import Append, Refuse, Reply
+from quorate.replica.messages import Append, Halt, Refuse, Reply
 from quorate.replica.validator_messages import (
     Admit,
     CheckSnapshot,
@@ -165,6 +165,7 @@ class Parts:
         best = resumption.checkpoint
         self.checkpoints = Checkpoints(validators, settings.me, holds, tip.height, best)
         self.divergence: Divergence | None = None
+        self.halt: Halt | None = None
         self.now = Moment(0, 0)
         self.peers: dict[int, None] = {}
         self.early: list[ValidatorEffect] = []
@@ -177,6 +178,11 @@ class Parts:
         self.range_base = min(self.chain.digests, default=tip.height + 1)
         self.snapshot = 0
         self.installing = False
+
+    @property
+    def ending(self) -> bool:
+        """Say whether this step ends in a halt: nothing more is signed or executed."""
+        return self.divergence is not None or self.halt is not None
 
     def ticket(self) -> int:
         """Number a question to another place of work."""

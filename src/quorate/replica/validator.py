@@ -213,15 +213,35 @@ class Validator:
     def steps(self, now: Moment, events: Sequence[ValidatorEvent]) -> list[ValidatorEffect]:
         """Take the events of one moment, in their order, and return what to do about all."""
         self.parts.now = now
+        if self.stopped:
+            return []
         for event in events:
-            if self.stopped:
-                return []
-            self.handlers[type(event)](event)
-            self.order()
+            if not (self.stopped or self.parts.ending):
+                self.handlers[type(event)](event)
+                self.order()
         return self.finished()
 
     def finished(self) -> list[ValidatorEffect]:
-        """Let ordering take what it was fed, look at the time, and hand the effects over."""
+        """Look at the time, and hand the effects over."""
+        parts = self.parts
+        if not (self.stopped or parts.ending):
+            self.on_time()
+        if parts.divergence is not None:
+            self.diverged(parts.divergence)
+        effects: list[ValidatorEffect] = [*parts.early, *parts.appends]
+        if parts.appends:
+            effects.append(Sync(parts.blocks.tip.height))
+        effects += parts.after
+        if parts.halt is not None:
+            effects.append(parts.halt)
+        effects.append(Wake(max(self.due(), parts.now.mono_ms + 1)))
+        ended = any(isinstance(effect, Install) for effect in parts.after)
+        self.stopped = self.stopped or parts.ending or ended
+        parts.early, parts.appends, parts.after = [], [], []
+        return effects
+
+    def on_time(self) -> None:
+        """Do what is due, let ordering take what it was fed, and look at what has come of it."""
         parts = self.parts
         now_ms = parts.now.mono_ms
         self.note_work()
@@ -240,33 +260,25 @@ class Validator:
         self.certificates_new()
         self.offering.certified()
         self.statesync.install()
-        if parts.divergence is not None:
-            self.diverged(parts.divergence)
-        effects: list[ValidatorEffect] = [*parts.early, *parts.appends]
-        if parts.appends:
-            effects.append(Sync(parts.blocks.tip.height))
-        effects += parts.after
+
+    def due(self) -> int:
+        """Say when the next thing is to be done for its time's sake."""
         fetching = min(self.following.due(), self.statesync.due())
         due = min(self.wake_at, self.building.due(), fetching, self.repeat_at)
-        if self.certificates:
-            due = min(due, self.certificates[0][0])
-        effects.append(Wake(max(due, now_ms + 1)))
-        ended = any(isinstance(effect, Halt | Install) for effect in parts.after)
-        self.stopped = self.stopped or ended
-        parts.early, parts.appends, parts.after = [], [], []
-        return effects
+        return min(due, self.certificates[0][0]) if self.certificates else due
 
     def order(self) -> None:
         """Let ordering take what it was fed."""
         parts = self.parts
-        while parts.fed:
+        while parts.fed and not parts.ending:
             event = parts.fed.popleft()
             self.ordered(parts.simplex.step(parts.now.mono_ms, event))
 
     def ordered(self, effects: list[agreed.Effect]) -> None:
-        """Carry out what ordering wants."""
+        """Carry out what ordering wants, up to where it shows that we have to halt."""
         for effect in effects:
-            self.ordering_handlers[type(effect)](effect)
+            if not self.parts.ending:
+                self.ordering_handlers[type(effect)](effect)
 
     def note_work(self) -> None:
         """Tell ordering whether leaders have something to propose."""
@@ -334,6 +346,8 @@ class Validator:
             parts.send(self.own_vote)
             found = found or parts.checkpoints.vote(self.own_vote, None)
         parts.divergence = parts.divergence or found
+        if parts.ending:
+            return
         self.clients.expire(parts.blocks.tip.time_ms)
         self.following.settled()
         self.building.try_build()
@@ -456,7 +470,7 @@ class Validator:
             f"node's {found.root.hex()[:16]}: one side is wrong, and this node cannot know which"
         )
         digest = self.parts.chain.digests.get(found.height, bytes(32))
-        self.parts.after.append(Halt(found.height, digest, reason))
+        self.parts.halt = Halt(found.height, digest, reason)
 
     def repeat_checkpoint(self) -> None:
         """Send our newest checkpoint vote again where no certificate has come of it."""

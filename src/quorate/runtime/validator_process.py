@@ -74,9 +74,16 @@ class ValidatorProcess:
                 self.process.wait(1.0)
             code = self.process.returncode
             self.kill()
-            words = self.last_words(began)
-            raise ValidatorFailed(f"Validator {self.home.me} did not start: {words}", code or 1)
+            raise self.not_started(code, self.last_words(began))
         self.said = dict(json.loads(line))
+
+    def not_started(self, code: int | None, words: str) -> ValidatorFailed:
+        """Say why it does not listen. code: None if it was still there after START_S."""
+        if code is None:
+            words = f"it did not listen within {START_S:.0f} s; {words}"
+        elif code < 0:
+            words = f"signal {-code} ended it; {words}"
+        return ValidatorFailed(f"Validator {self.home.me} did not start: {words}", code or 1)
 
     def first_line(self) -> bytes:
         """Wait for the first line that it prints; what comes without its end is no line."""
