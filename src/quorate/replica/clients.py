@@ -12,6 +12,7 @@ from quorate.codec.items import decode_items
 from quorate.codec.peer import BUNDLES_BYTES_MAX, Bundles, PeerKind
 from quorate.replica.blocks import hash_of
 from quorate.replica.claims import Claim, Claims
+from quorate.replica.intake import ITEM_BYTES_MIN
 from quorate.replica.mempool import OWN_CLIENTS, Bundle
 from quorate.replica.messages import Refuse, Request, Span
 from quorate.replica.parts import Parts
@@ -59,15 +60,16 @@ class Clients:
             code = items if isinstance(items, Reject) else Reject.LENGTH_MUST_MATCH_COUNT
             self.parts.at_once(Refuse(request.client, request.number, code))
             return
-        if self.admitting_bytes + len(request.data) > ADMITTING_BYTES_MAX:
+        size = charged(request.data, items)
+        if self.admitting_bytes + size > ADMITTING_BYTES_MAX:
             code = Reject.BLOCK_FULL_SEND_LATER
             self.parts.at_once(Refuse(request.client, request.number, code))
             return
-        self.inquire(OWN_CLIENTS, request.client, request.number, items, len(request.data))
+        self.inquire(OWN_CLIENTS, request.client, request.number, items, size)
 
     def gossiped(self, peer: int, bundles: Bundles) -> None:
         """Take bundles from a validator; what is over its share is dropped, and it is counted."""
-        size = len(bundles.data)
+        size = charged(bundles.data, bundles.items)
         if self.admitting.get(peer, 0) + size > PEER_ADMITTING_BYTES_MAX:
             self.parts.count("gossip_dropped")
             return
@@ -178,3 +180,8 @@ class Clients:
         gone = self.parts.mempool.expired(time_ms)
         names = [bundle.hash for bundle in gone]
         self.parts.after += self.claims.withdrawn(names, Reject.BUNDLE_EXPIRED_SIGN_AGAIN)
+
+
+def charged(data: bytes, items: tuple[Item, ...]) -> int:
+    """Say for how many bytes items count while with admission: none for less than a sound one."""
+    return max(len(data), ITEM_BYTES_MIN * len(items))
