@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from quorate.codec.peer import PeerKind, Range, decode_peer, encode_range
-from quorate.replica.following import RANGE_SERVED_BLOCKS
-from quorate.replica.validator_messages import FromPeer
+from quorate.replica.following import RANGE_SERVED_BLOCKS, RANGES_SENT_MAX
+from quorate.replica.validator_messages import FromPeer, Send
 from tests.replica.cluster import COUNT, PARAMETERS, Node, World
 from tests.replica.world import ALICE, FUNDS, bundle
 
-FAST = replace(PARAMETERS, heartbeat_ms=10, delta_ms=60)
+FAST = replace(PARAMETERS, heartbeat_ms=40, delta_ms=60)
 Spoil = Callable[[Range], bytes]
 
 
@@ -145,6 +145,21 @@ def test_a_range_that_nobody_asked_for_changes_nothing() -> None:
     assert not late.core.parts.blocks.held and late.core.parts.blocks.tip.height == late.height
     world.lie = None
     world.run(lambda: late.height >= 20)
+
+
+def test_who_asks_for_ranges_again_and_again_is_not_sent_more_than_a_bound() -> None:
+    world, late = behind(20)
+    node = world.nodes[0]
+    asked = [FromPeer(1, int(PeerKind.WANT_RANGE), (1).to_bytes(8, "little"))] * 1_000
+    effects = node.core.steps(node.moment(), asked)
+    sent = [effect for effect in effects if isinstance(effect, Send) and effect.peer == 1]
+    assert 0 < sum(effect.kind == PeerKind.RANGE for effect in sent) <= RANGES_SENT_MAX
+    assert node.core.parts.counts["ranges_withheld"] == 1_000 - RANGES_SENT_MAX
+    late.start()
+    world.run(lambda: late.height >= 20)
+    world.pass_ms(1_000)
+    effects = node.core.steps(node.moment(), asked[:1])
+    assert any(isinstance(effect, Send) and effect.kind == PeerKind.RANGE for effect in effects)
 
 
 def test_a_silent_peer_is_passed_over() -> None:

@@ -34,6 +34,8 @@ from quorate.types.records import ADMITTED
 
 RANGE_SERVED_BLOCKS: Final = 64
 BLOCKS_SENT_MAX: Final = 32  # to one peer within half a retry
+RANGES_SENT_MAX: Final = 32  # to one peer within half a retry, and so many bytes
+RANGES_SENT_BYTES_MAX: Final = 2 * RANGE_BYTES_MAX
 RANGE_SERVED_BYTES: Final = RANGE_BYTES_MAX // 4
 
 
@@ -51,6 +53,8 @@ class Following:
         self.chase_due = NEVER
         self.reading: dict[int, int] = {}
         self.sent: dict[int, dict[bytes, int]] = {}
+        # Ranges sent to a peer lately: until when they count, how many, their bytes.
+        self.ranges: dict[int, tuple[int, int, int]] = {}
 
     # --- delivery --------------------------------------------------------------------------------
     def finalized(self, event: Finalized) -> None:
@@ -198,6 +202,9 @@ class Following:
         parts, chain = self.parts, self.parts.chain
         if peer in self.serving_peers or height > parts.blocks.tip.height:
             return
+        if not self.may_send_range(peer):
+            parts.count("ranges_withheld")
+            return
         last = chain.range_end(height, RANGE_SERVED_BLOCKS)
         if not last or height < parts.range_base:
             refuse(parts, peer)
@@ -218,6 +225,18 @@ class Following:
             parts.at_once(ReadBlocks(ticket, tuple(known)))
         else:
             refuse(parts, peer)
+
+    def may_send_range(self, peer: int) -> bool:
+        """Count a range that a validator asks for, unless it has had its share of late."""
+        now_ms = self.parts.now.mono_ms
+        until_ms, count, size = self.ranges.get(peer, (0, 0, 0))
+        if until_ms <= now_ms:
+            until_ms = now_ms + self.parts.settings.parameters.retry_ms // 2
+            count = size = 0
+        if count >= RANGES_SENT_MAX or size >= RANGES_SENT_BYTES_MAX:
+            return False
+        self.ranges[peer] = (until_ms, count + 1, size)
+        return True
 
     def blocks_read(self, event: BlocksRead) -> None:
         """Send what was read, as far as one frame and the certificates reach."""
@@ -255,6 +274,8 @@ class Following:
         """Send a range."""
         validators = len(self.parts.settings.validators.keys)
         body = encode_range(blocks, certificate, validators)
+        until_ms, count, size = self.ranges[peer]
+        self.ranges[peer] = (until_ms, count, size + len(body))
         self.parts.send_bytes(int(PeerKind.RANGE), body, peer)
 
     def due(self) -> int:
