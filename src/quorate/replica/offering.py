@@ -21,6 +21,7 @@ from quorate.types.consensus import CheckpointCertificate
 
 OFFERS_KEPT: Final = 2
 CERTIFICATES_KEPT: Final = 8
+DESCRIBED_MAX: Final = 8  # answers about snapshots to one peer within one retry
 CHUNKS_READING_MAX: Final = 4  # of one peer at a time
 UNASKED: Final = 0  # the nonce of a status that answers another question
 
@@ -39,6 +40,7 @@ class Offering:
         self.parts = parts
         self.certificates = dict(certified)
         self.files: dict[int, SnapshotOffered] = {}
+        self.described: dict[int, tuple[int, int]] = {}  # until when, and how often told so far
         self.reading: dict[int, tuple[int, WantChunk]] = {}
         every = parts.settings.snapshot_every
         self.awaited = parts.blocks.tip.height // every * every if every else 0
@@ -77,7 +79,15 @@ class Offering:
         self.parts.snapshot = max(proved, default=0)
 
     def asked(self, peer: int, want: WantSnapshot) -> None:
-        """Say what a snapshot is made of, or which one we have."""
+        """Say what a snapshot is made of, or which one we have; not many times in one retry."""
+        now_ms = self.parts.now.mono_ms
+        until_ms, times = self.described.get(peer, (0, 0))
+        if until_ms <= now_ms:
+            until_ms, times = now_ms + self.parts.settings.parameters.retry_ms, 0
+        if times >= DESCRIBED_MAX:
+            self.parts.count("snapshots_withheld")
+            return
+        self.described[peer] = (until_ms, times + 1)
         file = self.files.get(want.height)
         certificate = self.certificates.get(want.height)
         if file is None or certificate is None:
