@@ -146,7 +146,7 @@ def test_what_a_client_meets(home: Path) -> None:
         status = client.ask("status")
         proof = client.ask("proof", address=key_address(alice).hex())["proof"]
         genesis, signer = (bytes.fromhex(status[key]) for key in ("genesis_hash", "signer"))
-        assert "signed by 1 of 1" in verified(proof.encode(), genesis, [signer])[0]
+        assert "signed by 1 of 1" in verified(proof.encode(), genesis, {signer: 1})[0]
         asyncio.run(several_clients(home))
         garbage = Client(home_endpoint(home))
         garbage.send(b"\xff" * 64)

@@ -177,8 +177,7 @@ class Simplex(Voting):
         """Do nothing but what every step does in the end: look at the time."""
 
     def on_received(self, event: Received) -> None:
-        """Take a message; whoever sends is alive."""
-        self.heard[event.sender] = self.now
+        """Take a message."""
         message = event.message
         if isinstance(message, Vote):
             self.on_vote(event.sender, message)
@@ -276,6 +275,8 @@ class Simplex(Voting):
         if vote.signer != sender or subject.epoch != self.validators.epoch:
             self.count("votes_misplaced")
             return
+        # Only who votes is a leader to wait for, whatever else it sends.
+        self.heard[sender] = self.now
         if subject.kind == NULLIFY and view < self.view:
             self.answer(sender, view)
         if view <= self.floor.view or view > self.view + VIEWS_AHEAD:
@@ -312,6 +313,8 @@ class Simplex(Voting):
         vote = held.tally.votes.get((NOTARIZE, leader))
         if ballot.slot is not None or vote is None or leader == self.me:
             return
+        if ballot.status == Status.EQUIVOCATED:
+            return  # both were seen before the view came near
         if not held.tally.sound((NOTARIZE, leader), self.scheme):
             held.tally.drop((NOTARIZE, leader), self.validators)
             self.count("votes_forged")

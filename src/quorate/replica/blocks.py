@@ -12,7 +12,7 @@ from quorate.codec.blocks import DecodedBlock, decode_block, digest_of
 from quorate.codec.consensus import MessageInvalid
 from quorate.codec.items import ITEM_HEAD, decode_items
 from quorate.replica.mempool import Bundle, Mempool, item_hash
-from quorate.replica.validator_messages import Admit
+from quorate.replica.validator_messages import FOR_BLOCK, Admit
 from quorate.replica.validity import ParentRef, checkpoint_fault, header_fault, items_fault
 from quorate.types.blocks import Item
 from quorate.types.codes import Reject
@@ -38,7 +38,7 @@ class Held:
 
     __slots__ = (
         "bundles", "checkpoint_checked", "data", "decoded", "fault", "hashes", "items", "known",
-        "logged", "names", "ticket", "view",
+        "logged", "names", "ticket", "unknown", "view",
     )  # fmt: skip
 
     def __init__(self, decoded: DecodedBlock, data: bytes, view: int) -> None:
@@ -49,6 +49,7 @@ class Held:
         self.hashes: tuple[bytes, ...] = ()
         self.names: dict[bytes, None] = {}
         self.known: dict[bytes, Bundle] = {}
+        self.unknown: list[int] = []  # indexes of the items that admission has
         self.bundles: tuple[Bundle, ...] | None = None
         self.fault = ""
         self.checkpoint_checked = decoded.header.checkpoint is None
@@ -100,22 +101,25 @@ class Blocks:
         if isinstance(items, Reject):
             made.bundles, made.fault = (), "the block's items are not canonical"
             return []
+        whole = decoded.header.items_bytes
+        if whole > self.parameters.block_bytes_max and len(items) != 1:
+            made.bundles, made.fault = (), "the block's items have more bytes than the chain allows"
+            return []
         made.items = items
         made.hashes = tuple([hash_of(item) for item in items])
         made.names = dict.fromkeys(made.hashes)
-        unknown: list[Item] = []
-        for item, name in zip(items, made.hashes, strict=True):
+        for at, name in enumerate(made.hashes):
             bundle = self.mempool.verified(name)
             if bundle is None:
-                unknown.append(item)
+                made.unknown.append(at)
             else:
                 made.known[name] = bundle
-        if not unknown:
-            self.judge(made, ())
+        if not made.unknown:
+            self.judge(made, [0] * len(items))
             return []
         made.ticket = ticket
         self.tickets[ticket] = decoded.digest
-        return [Admit(ticket, tuple(unknown))]
+        return [Admit(ticket, tuple([items[at] for at in made.unknown]), FOR_BLOCK)]
 
     def hold_own(self, decoded: DecodedBlock, data: bytes, bundles: Sequence[Bundle]) -> None:
         """Keep a block that we have just made."""
@@ -135,12 +139,14 @@ class Blocks:
         self.mempool.learn(sound)
         if made is not None:
             made.known.update((bundle.hash, bundle) for bundle in sound)
-            self.judge(made, [code for code in found if isinstance(code, Reject)])
+            codes = [0] * len(made.items)
+            for at, code in zip(made.unknown, found, strict=True):
+                codes[at] = int(code) if isinstance(code, Reject) else 0
+            self.judge(made, codes)
         return True
 
-    def judge(self, made: Held, rejects: Sequence[Reject]) -> None:
-        """Put the bundles of a block together, or find the fault in them."""
-        codes: list[int] = [int(code) for code in rejects] + [0] * (len(made.items) - len(rejects))
+    def judge(self, made: Held, codes: Sequence[int]) -> None:
+        """Put the bundles of a block together, or find the fault in them. codes: of each item."""
         made.fault = items_fault(made.items, codes, made.decoded.header)
         made.bundles = () if made.fault else tuple([made.known[name] for name in made.hashes])
         made.known = {}

@@ -16,7 +16,9 @@ CHASE_MAX: Final = 4  # missing ancestors fetched by digest; more is a range
 EXECUTING_MAX: Final = 8  # blocks with the ledger at a time
 RANGE_RETRY_MS: Final = 1_000
 NEVER: Final = 2**62
-CERTIFICATES_MAX: Final = 1 << 16
+HEIGHTS_MAX: Final = 1 << 17  # below the tip: who is further behind takes a snapshot
+RECENT_HEIGHTS: Final = 1 << 12  # of which every certificate is kept
+BUCKET_HEIGHTS: Final = 16
 
 
 class Wanted(NamedTuple):
@@ -115,10 +117,22 @@ class Chain:
         if self.goal is not None and self.goal.digest == digest:
             self.goal, self.near = None, b""
             self.finalizations.clear()
-        if len(self.certificates) > CERTIFICATES_MAX:
-            # The older ones thin out: a range then ends at the next that is left.
-            for height in list(self.certificates)[: CERTIFICATES_MAX // 2 : 2]:
-                del self.certificates[height]
+        self.thin(header.height)
+
+    def thin(self, height: int) -> None:
+        """Keep one certificate of BUCKET_HEIGHTS among the older ones, and bounded many digests."""
+        old = height - RECENT_HEIGHTS
+        first = old - old % BUCKET_HEIGHTS
+        if any(below in self.certificates for below in range(first, old)):
+            self.certificates.pop(old, None)
+        gone = height - HEIGHTS_MAX
+        self.digests.pop(gone, None)
+        self.certificates.pop(gone, None)
+
+    @property
+    def lowest(self) -> int:
+        """The least height of which the digest is known, 0 for none; heights came in order."""
+        return next(iter(self.digests), 0)
 
     # --- catching up -----------------------------------------------------------------------------
     def range_wanted(self, peers: tuple[int, ...], now_ms: int) -> Wanted | None:
@@ -142,8 +156,7 @@ class Chain:
         for height in range(min(first + count_max - 1, self.blocks.tip.height), first - 1, -1):
             if height in self.certificates:
                 return height
-        above = [height for height in self.certificates if height >= first]
-        return min(above, default=0)
+        return 0
 
     def due(self) -> int:
         """Say when a range is to be asked of another."""

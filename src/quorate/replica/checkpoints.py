@@ -9,6 +9,7 @@ one side is wrong and we cannot know which: the replica halts and keeps the vote
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from quorate.commitment.proof import Checkpoint
 from quorate.types.consensus import (
     CheckpointCertificate,
     CheckpointVote,
@@ -50,6 +51,8 @@ class Checkpoints:
         self.certificates: dict[int, CheckpointCertificate] = {}
         self.checked: dict[tuple[int, int], None] = {}
         self.forged = 0
+        self.guilty: dict[int, tuple[CheckpointVote, CheckpointVote]] = {}
+        self.accused: list[tuple[CheckpointVote, CheckpointVote]] = []
 
     def recovered(self, height: int, digest: bytes, root: bytes) -> None:
         """Take what our own execution had come to before a restart."""
@@ -78,12 +81,26 @@ class Checkpoints:
             return None
         votes = self.votes.setdefault(height, {})
         if signer in votes:
+            self.compare(votes[signer], vote)
             return None
         votes[signer] = vote
         if peer is None:
             self.checked[height, signer] = None
         self.certify(height, vote.exec_block_digest, vote.state_root)
         return self.divergence(height)
+
+    def compare(self, first: CheckpointVote, second: CheckpointVote) -> None:
+        """Accuse a signer of two roots at one height, once."""
+        signer, height = first.signer, first.height
+        if first[:4] == second[:4] or signer in self.guilty:
+            return
+        if self.sound(first) and self.holds(second):
+            self.guilty[signer] = (first, second)
+            self.accused.append((first, second))
+        elif signer not in self.votes[height] and self.holds(second):
+            # The first was no vote at all.
+            self.votes[height][signer] = second
+            self.checked[height, signer] = None
 
     def sound(self, vote: CheckpointVote) -> bool:
         """Check a vote's signature once; forget a vote that is none."""
@@ -162,3 +179,16 @@ class Checkpoints:
         if 3 * sum(weights[vote.signer] for vote in against) < self.validators.total:
             return None
         return Divergence(height, own[1], tuple(against))
+
+
+def own_vote(checkpoint: Checkpoint, me: int) -> CheckpointVote:
+    """Give what other validators are told of a checkpoint that we signed."""
+    (signature,) = checkpoint.signatures.values()
+    return CheckpointVote(
+        checkpoint.epoch,
+        checkpoint.height,
+        checkpoint.exec_block_digest,
+        checkpoint.state_root,
+        me,
+        signature,
+    )

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from quorate.codec.items import decode_items
-from quorate.codec.peer import BUNDLES_BYTES_MAX, Bundles, PeerKind
+from quorate.codec.peer import Bundles, PeerKind
 from quorate.replica.blocks import hash_of
 from quorate.replica.claims import Claim, Claims
 from quorate.replica.intake import ITEM_BYTES_MIN
-from quorate.replica.mempool import OWN_CLIENTS, Bundle
+from quorate.replica.mempool import OWN_CLIENTS, Bundle, Outcome
 from quorate.replica.messages import Refuse, Request, Span
 from quorate.replica.parts import Parts
 from quorate.replica.replica import refused
@@ -22,7 +22,8 @@ from quorate.types.blocks import Item
 from quorate.types.codes import Reject
 
 ADMITTING_BYTES_MAX: Final = 32 << 20  # of all sources, with admission
-PEER_ADMITTING_BYTES_MAX: Final = 8 << 20
+PEER_ADMITTING_BYTES_MAX: Final = 2 << 20
+GOSSIP_BYTES_MAX: Final = 1 << 20  # of one frame; below what a peer may have with admission
 REGOSSIP_BYTES_MAX: Final = 1 << 20
 
 
@@ -90,7 +91,7 @@ class Clients:
         self.inquiries[ticket] = inquiry
         self.admitting[source] = self.admitting.get(source, 0) + size
         self.admitting_bytes += size
-        self.parts.at_once(Admit(ticket, tuple([items[at] for at in asked])))
+        self.parts.at_once(Admit(ticket, tuple([items[at] for at in asked]), source))
 
     def admitted(self, event: Admitted) -> None:
         """Take admission's answer."""
@@ -132,29 +133,32 @@ class Clients:
     ) -> None:
         """Let a client's sound bundles wait, and send them to all validators."""
         waiting: list[Bundle] = []
+        fresh: list[bytes] = []
         outcomes = self.parts.mempool.add(sound, OWN_CLIENTS)
         for at, bundle, outcome in zip(places, sound, outcomes, strict=True):
             code = outcome.reject
-            if outcome.name == "FINAL":
+            if outcome == Outcome.FINAL:
                 code = Reject.NONCE_ALREADY_USED
             if code:
                 codes[at] = int(code)
             else:
                 waiting.append(bundle)
+                if outcome == Outcome.ADDED:
+                    fresh.append(bundle.item)
         if not waiting:
             span = Span(inquiry.client, inquiry.number, tuple(codes), 0, 0)
             self.parts.at_once(refused(span))
             return
         names = tuple([bundle.hash for bundle in waiting])
         self.claims.add(Claim(inquiry.client, inquiry.number, tuple(codes), names))
-        self.gossip([bundle.item for bundle in waiting], None)
+        self.gossip(fresh, None)
 
     def gossip(self, items: list[bytes], peer: int | None) -> None:
         """Send bundles to a validator, or to all, in frames of bounded size."""
         run: list[bytes] = []
         size = 0
         for item in items:
-            if run and size + len(item) > BUNDLES_BYTES_MAX:
+            if run and size + len(item) > GOSSIP_BYTES_MAX:
                 self.parts.send_bytes(int(PeerKind.BUNDLES), b"".join(run), peer, True)
                 run, size = [], 0
             run.append(item)

@@ -89,6 +89,7 @@ class Following:
             return
         self.building.log(made)
         parts.chain.delivered(made)
+        parts.range_base = max(parts.range_base, parts.chain.lowest)
         spans, torn = parts.claims.delivered(made.hashes, header.height, header.time_ms)
         for reply in torn:
             parts.after.append(reply)

@@ -8,7 +8,8 @@
     AGREEMENT   an entry of ordering's journal: what it is, u8, and its bytes; labelled by its view
     PAYLOAD     a block of agreement, before it is voted for; labelled by its view
     CERTIFIED   a checkpoint certificate
-    EVIDENCE    two votes that prove their signer malicious: length of the first u32, both
+    EVIDENCE    two votes that prove their signer malicious: length of the first u32, both; or 0 and
+                checkpoint votes: two of one signer, or one that stands against our root
     OBSERVING   nothing: the journal before it was lost, so what was signed is not known
     VOTING      view u64: an observer votes again, in views above it
     BASE        view u64, time_ms u64, block digest 32, then a checkpoint certificate: the log goes

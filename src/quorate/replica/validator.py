@@ -38,12 +38,11 @@ from quorate.codec.peer import (
     WantStatus,
     decode_peer,
 )
-from quorate.commitment.proof import Checkpoint
 from quorate.ordering import messages as agreed
 from quorate.ordering.rules import RULES, Rules
 from quorate.ordering.scheme import Scheme
 from quorate.replica.building import Building
-from quorate.replica.checkpoints import Divergence
+from quorate.replica.checkpoints import Divergence, own_vote
 from quorate.replica.clients import Clients
 from quorate.replica.following import Following
 from quorate.replica.messages import Halt, Settled, Sync
@@ -258,6 +257,7 @@ class Validator:
         self.order()
         self.send_certificates()
         self.certificates_new()
+        self.accused_new()
         self.offering.certified()
         self.statesync.install()
 
@@ -449,6 +449,14 @@ class Validator:
         self.parts.after.append(Progress(what, tuple(fields.items())))
 
     # --- checkpoints -----------------------------------------------------------------------------
+    def accused_new(self) -> None:
+        """Keep the proof that a validator signed two roots of one height."""
+        for pair in self.parts.checkpoints.accused:
+            payload = b"".join([encode_checkpoint_vote(vote) for vote in pair])
+            self.parts.append(EVIDENCE, pair[0].height, (0).to_bytes(4, "little") + payload)
+            self.parts.after.append(Accused(pair[0].signer, pair))
+        self.parts.checkpoints.accused = []
+
     def certificates_new(self) -> None:
         """Write down the newest certificate, and tell whoever waits for one."""
         best = self.parts.checkpoints.best
@@ -481,16 +489,3 @@ class Validator:
         own = self.own_vote
         if own is not None and (best is None or best.height < own.height):
             parts.send(own)
-
-
-def own_vote(checkpoint: Checkpoint, me: int) -> CheckpointVote:
-    """Give what other validators are told of a checkpoint that we signed."""
-    (signature,) = checkpoint.signatures.values()
-    return CheckpointVote(
-        checkpoint.epoch,
-        checkpoint.height,
-        checkpoint.exec_block_digest,
-        checkpoint.state_root,
-        me,
-        signature,
-    )

@@ -22,14 +22,14 @@ and for who is that far behind itself, and is fetching a snapshot:
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from quorate.replica.ledger import Ordered
 from quorate.replica.mempool import Bundle
 from quorate.replica.messages import Append, Halt, Refuse, Reply, Request, Settled, Stop, Sync
 from quorate.types.blocks import Item
 from quorate.types.codes import Reject
-from quorate.types.consensus import Evidence
+from quorate.types.consensus import CheckpointVote, Evidence
 
 
 class Moment(NamedTuple):
@@ -142,6 +142,9 @@ ValidatorEvent = (
 )
 
 
+FOR_BLOCK: Final = -2
+
+
 # --- effects -------------------------------------------------------------------------------------
 class Send(NamedTuple):
     """Send a frame to a validator, or to all others (peer None). early: before any Sync."""
@@ -153,10 +156,15 @@ class Send(NamedTuple):
 
 
 class Admit(NamedTuple):
-    """Check items, none of which is known to be sound."""
+    """Check items, none of which is known to be sound.
+
+    source: FOR_BLOCK, which agreement waits for; a peer; or OWN_CLIENTS (mempool). What is for a
+    block goes before all else, and the other sources take turns.
+    """
 
     ticket: int
     items: tuple[Item, ...]
+    source: int
 
 
 class Execute(NamedTuple):
@@ -220,7 +228,7 @@ class Accused(NamedTuple):
     """A validator is proved malicious; the evidence has been appended."""
 
     signer: int
-    evidence: Evidence
+    evidence: Evidence | tuple[CheckpointVote, CheckpointVote]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from quorate.codec.nesting import nested_deeper
 from quorate.ordering.guard import Ask, Guard, Signing
 from quorate.runtime.config import read_bytes
 from quorate.runtime.disk import HomeRefused, io_failing, write_whole
@@ -17,6 +18,7 @@ from quorate.types.consensus import VOTE_SIGNATURE_BYTES
 
 FORMAT: Final = "1"
 NUMBER_MAX: Final = 2**63 - 1
+LEVELS_MAX: Final = 8  # an export has three
 
 
 def metadata(identity: SignerIdentity) -> dict[str, str]:
@@ -64,13 +66,16 @@ def imported(file: GuardFile, path: Path) -> int:
     Raises HomeRefused, StorageFailed.
     """
     try:
-        tree = json.loads(read_bytes(path))
+        data = read_bytes(path)
+        if nested_deeper(data, LEVELS_MAX):
+            raise HomeRefused(f"{path} is no export of a guard.")
+        tree = json.loads(data)
         if tree["metadata"] != metadata(file.identity):
             raise HomeRefused(f"{path} is of another chain, key or format than {file.path}.")
         floor = tree["floor"]
         epoch, view, height = (number(floor[name]) for name in ("epoch", "view", "height"))
         signed = [entry_read(entry) for entry in tree["signed"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise HomeRefused(f"{path} is no export of a guard.") from error
     taken_in(file.guard, signed)
     file.guard.raise_floor((epoch, view), height)

@@ -91,7 +91,7 @@ def refuse_other_signer(home: Home, settings: Settings) -> None:
     """
     numbers = segment_numbers(home.path)
     for scan in follow_segments(home.path, home.identity, numbers[-1]) if numbers else ():
-        for record in scan.records[-1:-3:-1]:
+        for record in reversed(scan.records):
             if record.kind != Kind.CHECKPOINT:
                 continue
             # Nothing, where a validator only observed.
@@ -102,6 +102,7 @@ def refuse_other_signer(home: Home, settings: Settings) -> None:
                     f"Height {record.height} of {home.path} was signed by {signed.hex()}, but its "
                     f"checkpoint.key is that of {settings.signer.hex()}; put the right key there."
                 )
+            break
 
 
 def standing(files: LogFiles, settings: Settings, found: Recovered) -> Replica:

@@ -1,28 +1,24 @@
-"""The admission thread of a validator: signatures of bundles, all that wait in one go.
+"""The admission thread of a validator: signatures of bundles, many in one go.
 
-One thread takes the questions in their order; many signatures at once are shared out to a pool,
-few are not worth the hand-over.
+What a block needs goes before all else; own clients and the other validators take turns, so that
+neither a burst of gossip nor a malicious peer makes agreement or a client wait for more than one
+short batch. Many signatures at once are shared out to a pool, few are not worth the hand-over.
 """
 
 import concurrent.futures
-import queue
+import threading
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from quorate.admission import Chain, admit_block
 from quorate.replica.mempool import bundles_of
-from quorate.replica.validator_messages import Admit, Admitted
+from quorate.replica.validator_messages import FOR_BLOCK, Admit, Admitted
 from quorate.types.blocks import Item
-from quorate.types.limits import BUNDLES_PER_BLOCK_MAX, COMMANDS_PER_BLOCK_MAX
 
 SHARED_MIN: Final = 64  # signatures from which on a second thread is worth waking
-BATCH_BYTES_MAX: Final = 4 << 20  # so that a block's question does not wait behind all gossip
-
-
-@dataclass(frozen=True, slots=True)
-class Last:
-    """Nothing follows in the queue."""
+BATCH_ITEMS: Final = 256  # reached, a batch is closed: some 10 ms of signatures
+BATCH_BYTES: Final = 1 << 20
 
 
 class Admitting:
@@ -33,31 +29,49 @@ class Admitting:
     ) -> None:
         self.chain = chain
         self.answered = answered
-        self.queue: queue.SimpleQueue[Admit | Last] = queue.SimpleQueue()
+        self.waiting: dict[int, deque[Admit]] = {}  # by source; the first has the next turn
+        self.stirred = threading.Condition()
+        self.last = False
         self.pool = concurrent.futures.ThreadPoolExecutor(threads, "signatures")
 
+    def put(self, admit: Admit) -> None:
+        """Take a question; on any thread."""
+        with self.stirred:
+            self.waiting.setdefault(admit.source, deque()).append(admit)
+            self.stirred.notify()
+
+    def end(self) -> None:
+        """Have `run` end, whatever waits."""
+        with self.stirred:
+            self.last = True
+            self.stirred.notify()
+
     def run(self) -> None:
-        """Answer until Last."""
-        last = False
-        while not last:
-            batch: list[Admit] = []
-            size = items = 0
-            task = self.queue.get()
-            while True:
-                if isinstance(task, Last):
-                    last = True
+        """Answer until `end`."""
+        while True:
+            with self.stirred:
+                while not self.waiting and not self.last:
+                    self.stirred.wait()
+                if self.last:
                     break
-                batch.append(task)
-                items += len(task.items)
-                size += sum(len(item.data) for item in task.items)
-                if size > BATCH_BYTES_MAX or items > BUNDLES_PER_BLOCK_MAX // 2:
-                    break
-                if self.queue.empty():
-                    break
-                task = self.queue.get()
-            if batch:
-                self.answer(batch)
+                batch = self.batch()
+            self.answer(batch)
         self.pool.shutdown(wait=False)
+
+    def batch(self) -> list[Admit]:
+        """Take the next batch, with the lock held: blocks first, then each source in turn."""
+        batch: list[Admit] = []
+        items = size = 0
+        while self.waiting and items < BATCH_ITEMS and size < BATCH_BYTES:
+            source = FOR_BLOCK if FOR_BLOCK in self.waiting else next(iter(self.waiting))
+            questions = self.waiting.pop(source)
+            admit = questions.popleft()
+            if questions:
+                self.waiting[source] = questions  # behind the others
+            batch.append(admit)
+            items += len(admit.items)
+            size += sum(len(item.data) for item in admit.items)
+        return batch
 
     def answer(self, batch: list[Admit]) -> None:
         """Check the signatures of a batch and sort the answers by question."""
@@ -72,5 +86,3 @@ class Admitting:
             at = end
         self.answered(answers)
 
-
-assert COMMANDS_PER_BLOCK_MAX >= BATCH_BYTES_MAX // 64, "a batch has room in one laid-out block"

@@ -25,6 +25,7 @@ import uvloop
 from quorate.admission import chain_of
 from quorate.codec.peer import KIND_BYTES_MAX, URGENT
 from quorate.replica.intake import Intake
+from quorate.replica.ledger import Ordered
 from quorate.replica.messages import (
     Answer,
     Append,
@@ -60,7 +61,6 @@ from quorate.replica.validator_messages import (
     Wake,
 )
 from quorate.runtime.cluster.admitting import Admitting
-from quorate.runtime.cluster.admitting import Last as LastAdmission
 from quorate.runtime.cluster.answering import Answering
 from quorate.runtime.cluster.begin import Begun
 from quorate.runtime.cluster.executing import Executing, Provable
@@ -150,7 +150,7 @@ class ClusterNode:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
-            await self.close(log, execution)
+            await self.close(log, execution, admission)
         if self.failure is not None:
             raise self.failure
 
@@ -168,14 +168,17 @@ class ClusterNode:
         return made
 
     async def close(
-        self, log: "asyncio.Future[None]", execution: "asyncio.Future[None]"
+        self,
+        log: "asyncio.Future[None]",
+        execution: "asyncio.Future[None]",
+        admission: "asyncio.Future[None]",
     ) -> None:
         """Sign nothing more, bring the threads to an end, and raise what ended them."""
         self.server.deafen()
         self.validator.step(self.moment(), Stopping())
-        self.admitting.queue.put(LastAdmission())
+        self.admitting.end()
         self.executing.queue.put(LastTask())
-        await asyncio.wait([execution], timeout=STOP_S)
+        await asyncio.wait([execution, admission], timeout=STOP_S)
         self.journal.queue.put(Last())
         await asyncio.wait([log], timeout=STOP_S)
         await self.transport.stop()
@@ -185,7 +188,8 @@ class ClusterNode:
         (self.home.path / SOCKET_NAME).unlink(missing_ok=True)
         await self.server.close()
         self.threads.shutdown(wait=False)
-        wrong = execution.exception() if execution.done() else None
+        wrongs = [it.exception() for it in (execution, admission) if it.done()]
+        wrong = next((error for error in wrongs if error is not None), None)
         ended = log.exception() if log.done() else None
         if isinstance(ended, NodeHalted) and wrong is not None:
             raise NodeHalted(str(ended)) from wrong
@@ -235,6 +239,7 @@ class ClusterNode:
     def carry_out(self, effects: Sequence[Any]) -> None:
         """Do what may be done at once, and give the log thread the rest."""
         late: list[Any] = []
+        blocks: list[Ordered] = []
         wake: int | None = None
         for effect in effects:
             if isinstance(effect, Send) and effect.early:
@@ -242,9 +247,9 @@ class ClusterNode:
             elif isinstance(effect, Wake):
                 wake = effect.at_ms
             elif isinstance(effect, Execute):
-                self.executing.queue.put(effect.block)
+                blocks.append(effect.block)
             elif isinstance(effect, Admit):
-                self.admitting.queue.put(effect)
+                self.admitting.put(effect)
             elif isinstance(effect, ReadBlocks):
                 self.loop.run_in_executor(self.threads, self.read, effect)
             elif isinstance(effect, ReadChunk | OpenPartial | StoreChunk | CheckSnapshot):
@@ -259,6 +264,9 @@ class ClusterNode:
         else:
             # Nothing is on its way to the disk that these could overtake.
             self.release(late)
+        # Behind the finalization that they rest on: what the ledger logs is never durable first.
+        for block in blocks:
+            self.executing.queue.put(block)
         if wake is not None:
             if self.wake is not None:
                 self.wake.cancel()

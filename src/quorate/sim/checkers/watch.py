@@ -70,6 +70,13 @@ class Watch:
         )
         self.evidence.accuse(signer, tuple(first[0]), tuple(second[0]), both)
 
+    def accused_of_roots(self, signer: int, first: Any, second: Any) -> None:
+        """An honest validator's core accuses. first, second: checkpoint votes, root at 3."""
+        if first[1] != second[1] or first[2:4] == second[2:4]:
+            self.evidence.refuse(signer, "by two checkpoints that do not contradict")
+        if signer not in self.evidence.guilty:
+            self.evidence.refuse(signer, "of two roots although it is honest")
+
     def forgive(self, index: int) -> None:
         """A fault has destroyed what a validator remembers."""
         self.one_vote.forgiven[index] = None

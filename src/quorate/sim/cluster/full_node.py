@@ -56,7 +56,7 @@ from quorate.storage.errors import StorageRefusal
 from quorate.storage.log import Kind, Record
 from quorate.storage.writer import Entry
 from quorate.types.codes import Reject
-from quorate.types.consensus import CheckpointVote
+from quorate.types.consensus import CheckpointVote, Evidence
 
 if TYPE_CHECKING:
     from quorate.sim.cluster.full_world import FullWorld
@@ -352,7 +352,10 @@ class FullNode(Node):
                 self.answered(effect)
             elif isinstance(effect, Accused) and self.honest:
                 evidence = effect.evidence
-                self.world.watch.accused(effect.signer, evidence.first, evidence.second)
+                if isinstance(evidence, Evidence):
+                    self.world.watch.accused(effect.signer, evidence.first, evidence.second)
+                else:
+                    self.world.watch.accused_of_roots(effect.signer, *evidence)
             elif isinstance(effect, Progress):
                 self.progressed(effect)
             elif isinstance(effect, Halt | Stop):
