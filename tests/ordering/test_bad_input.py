@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quorate.codec.consensus import MessageInvalid, decode_certificate, decode_vote
 from quorate.ordering.fetching import WANTS_MAX
-from quorate.ordering.messages import Certified, Received, Verified, Verify, Want
+from quorate.ordering.messages import Certified, Offence, Received, Verified, Verify, Want
 from quorate.ordering.simplex import VIEWS_AHEAD
 from quorate.ordering.voting import VIEWS_RETAINED
 from quorate.types.consensus import VIEW_MAX, Certificate, Vote
@@ -29,6 +29,7 @@ from tests.ordering.world import (
     notarize,
     nullification,
     nullify,
+    offences,
     proposal,
     told,
     vote,
@@ -85,7 +86,9 @@ def test_a_vote_out_of_place_changes_nothing_and_is_counted(name: str) -> None:
     bench = ready()
     sender, wrong = WRONG_VOTES[name]
     before, counted = state(bench), sum(bench.core.counts.values())
-    assert bench.step(Received(sender, wrong)) == []
+    made = bench.step(Received(sender, wrong))
+    misplaced = wrong.signer != sender or wrong.subject.epoch != 0
+    assert made == ([Offence(sender, "votes_misplaced", 1)] if misplaced else [])
     assert state(bench) == before
     assert sum(bench.core.counts.values()) == counted + 1
 
@@ -106,6 +109,7 @@ def test_forged_votes_make_no_certificate_and_leave_room_for_true_ones() -> None
     made = bench.hears(nullify(1, 1))
     assert told(made, Certificate) == [] and bench.core.view == 1
     assert bench.core.counts["votes_forged"] == 2
+    assert sorted(offences(bench.effects)) == [(2, "votes_forged"), (3, "votes_forged")]
     made = bench.hears(nullify(1, 2))
     assert bench.core.view == 2 and accused(bench.effects) == []
     assert told(made, Certificate) == [nullification(1, (0, 1, 2))]
@@ -153,9 +157,11 @@ def wrong_certificates() -> dict[str, Certificate]:
 def test_a_certificate_that_does_not_hold_changes_nothing(name: str) -> None:
     bench = ready()
     before = state(bench)
-    assert bench.hears(wrong_certificates()[name]) == []
+    made = bench.hears(wrong_certificates()[name], sender=3)
+    forged = name != "another epoch"
+    assert made == ([Offence(3, "certificates_forged", 1)] if forged else [])
     assert state(bench) == before
-    assert bench.core.counts.get("certificates_forged", 0) == (name != "another epoch")
+    assert bench.core.counts.get("certificates_forged", 0) == forged
 
 
 def test_the_weight_of_signers_counts_and_not_their_number() -> None:

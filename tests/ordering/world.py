@@ -19,6 +19,7 @@ from quorate.ordering.messages import (
     GaveUp,
     Journal,
     Message,
+    Offence,
     Reason,
     Received,
     Tell,
@@ -160,6 +161,17 @@ def votes_told(effects: list[Effect]) -> list[tuple[int, int]]:
 def reasons(effects: list[Effect]) -> list[Reason]:
     """List why views were given up."""
     return [effect.reason for effect in of_type(effects, GaveUp)]
+
+
+def done(effects: list[Effect]) -> list[Effect]:
+    """List what a core does, without what it notes against its peers."""
+    return [effect for effect in effects if not isinstance(effect, Offence)]
+
+
+def offences(effects: list[Effect]) -> list[tuple[int, str]]:
+    """List (peer, name) of the offences, each as often as it was counted."""
+    found = of_type(effects, Offence)
+    return [(effect.peer, effect.name) for effect in found for _ in range(effect.times)]
 
 
 def accused(effects: list[Effect]) -> list[int]:

@@ -4,7 +4,7 @@ Each node is a real core, a real ledger over the spec machine and a log that is 
 admission is the real one. Votes are signed by a hash. Time is a number; a frame takes `delay_ms`,
 and `world.lie` may change, withhold or multiply it. A node may be cut off after any record.
 
-What leaves a node is watched: no vote, certificate or checkpoint before its record is durable, no
+What leaves a node is watched: no vote or checkpoint before its record is durable, no
 two votes that exclude each other, one root for a height.
 """
 
@@ -300,8 +300,6 @@ class Node:
             before = self.said.setdefault(subject.view, [])
             assert not any(conflict(known, subject) for known in before), "two votes that exclude"
             before.append(subject)
-        elif kind == PeerKind.CERTIFICATE:
-            assert bytes([AGREEMENT, 2]) + body in self.entries, "a certificate before its record"
         elif kind == PeerKind.CHECKPOINT:
             vote = decode_checkpoint_vote(body)
             assert self.roots[vote.height] == vote.state_root
@@ -323,7 +321,7 @@ class Node:
 
     def lied(self, effect: Any) -> Any:
         """Put another root into what the ledger tells, if this node is to be wrong."""
-        if not isinstance(effect, Settled):
+        if not isinstance(effect, Settled) or not effect.checkpoint.signatures:
             return effect
         found = effect.checkpoint
         height, digest = found.height, found.exec_block_digest
@@ -353,7 +351,10 @@ def order_checked(effects: Sequence[Any]) -> None:
     syncs = [at for at, kind in enumerate(kinds) if kind is Sync]
     appends = [at for at, kind in enumerate(kinds) if kind is Append]
     assert all(first < second for first, second in pairwise([*appends, *syncs[-1:]]))
-    assert bool(syncs) >= bool(appends), "an Append without a Sync"
+    votes = [
+        at for at in appends if effects[at].kind == AGREEMENT and effects[at].payload[0] == 1
+    ]
+    assert bool(syncs) >= bool(votes), "a vote without a Sync"
     for at, effect in enumerate(effects):
         if isinstance(effect, Send) and effect.early:
             assert effect.kind in EARLY

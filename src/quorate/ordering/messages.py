@@ -153,6 +153,23 @@ class Accuse(NamedTuple):
     evidence: Evidence
 
 
+class Offence(NamedTuple):
+    """A validator sent what no honest one sends; it proves nothing to others. name: of the count.
+
+    times: how many at once.
+    """
+
+    peer: int
+    name: str
+    times: int
+
+
+class Forgotten(NamedTuple):
+    """We signed this vote, and our journal does not hold it: it is older than what was signed."""
+
+    vote: Vote
+
+
 class Entered(NamedTuple):
     """A view has begun."""
 
@@ -175,5 +192,16 @@ class Wake(NamedTuple):
 
 
 Effect = (
-    Journal | Tell | Build | Verify | Certify | Finalized | Accuse | Entered | GaveUp | Wake
+    Journal
+    | Tell
+    | Build
+    | Verify
+    | Certify
+    | Finalized
+    | Accuse
+    | Offence
+    | Forgotten
+    | Entered
+    | GaveUp
+    | Wake
 )

@@ -266,14 +266,16 @@ class Simplex(Voting):
         """Go on from a final state that the application came by otherwise (CONSENSUS 3, J8)."""
         view = event.certificate.subject.view
         if view > self.floor.view:
-            self.store(self.rounds.at(view), event.certificate)
+            held = self.rounds.at(view)
+            self.recall(held, event.certificate)
+            self.store(held, event.certificate)
 
     def on_vote(self, sender: int, vote: Vote) -> None:
         """Take a vote from its signer."""
         subject = vote.subject
         view = subject.view
         if vote.signer != sender or subject.epoch != self.validators.epoch:
-            self.count("votes_misplaced")
+            self.offend(sender, "votes_misplaced")
             return
         # Only who votes is a leader to wait for, whatever else it sends.
         self.heard[sender] = self.now
@@ -299,9 +301,10 @@ class Simplex(Voting):
         if held is not None and subject.kind in held.certificates:
             return
         if not certificate_holds(certificate, self.validators, self.scheme, self.quorum):
-            self.count("certificates_forged")
+            self.offend(sender, "certificates_forged")
             return
         held = self.rounds.at(subject.view)
+        self.recall(held, certificate)
         self.store(held, certificate)
         self.compare(held, certificate)
 
@@ -317,7 +320,7 @@ class Simplex(Voting):
             return  # both were seen before the view came near
         if not held.tally.sound((NOTARIZE, leader), self.scheme):
             held.tally.drop((NOTARIZE, leader), self.validators)
-            self.count("votes_forged")
+            self.offend(leader, "votes_forged")
             return
         proposal = vote.subject.proposal
         held.ballot = ballot._replace(slot=proposal, status=Status.UNVERIFIED)

@@ -17,7 +17,9 @@ from quorate.ordering.messages import (
     Certify,
     Effect,
     Finalized,
+    Forgotten,
     Journal,
+    Offence,
     Reason,
     Record,
     Tell,
@@ -29,6 +31,7 @@ from quorate.ordering.scheme import Scheme
 from quorate.ordering.timing import Times
 from quorate.types.consensus import (
     GENESIS_PAYLOAD,
+    VIEW_MAX,
     Certificate,
     Evidence,
     Proposal,
@@ -119,7 +122,7 @@ class Voting(ABC):
     def tallied(self, held: Round, vote: Vote, own: bool) -> None:
         """Count a vote, and make the certificate when it was the last that was wanted."""
         counted = held.tally.add(vote, self.validators, self.scheme, own)
-        self.count("votes_forged", counted.forged)
+        self.offend(vote.signer, "votes_forged", counted.forged)
         if counted.evidence is not None:
             self.accuse(held, vote.signer, counted.evidence)
         if counted.fresh:
@@ -132,7 +135,8 @@ class Voting(ABC):
         made, forgers = held.tally.certificate(
             subject, self.validators, self.scheme, self.quorum
         )
-        self.count("votes_forged", len(forgers))
+        for forger in forgers:
+            self.offend(forger, "votes_forged")
         if made is not None:
             self.store(held, made)
 
@@ -144,9 +148,25 @@ class Voting(ABC):
                 continue
             vote = Vote(subject, signer, signature)
             counted = held.tally.add(vote, self.validators, self.scheme, True)
-            self.count("votes_forged", counted.forged)
+            self.offend(signer, "votes_forged", counted.forged)
             if counted.evidence is not None:
                 self.accuse(held, signer, counted.evidence)
+
+    def recall(self, held: Round, certificate: Certificate) -> None:
+        """Sign nothing more if a certificate, checked, holds a vote of ours that we do not know.
+
+        Our journal holds whatever left: it has been put back from an older copy (J12).
+        """
+        subject, signers, signatures = certificate
+        me = self.me
+        if me is None or me not in signers or not self.votes_in(subject.view):
+            return
+        known = held.tally.votes.get((subject.kind, me))
+        if known is None or known.subject != subject:
+            vote = Vote(subject, me, signatures[signers.index(me)])
+            self.vote_above = VIEW_MAX
+            self.count("votes_forgotten")
+            self.out.append(Forgotten(vote))
 
     def accuse(self, held: Round, signer: int, evidence: Evidence) -> None:
         """Report a proved contradiction; a leader's two proposals end its view for us (P3)."""
@@ -284,6 +304,12 @@ class Voting(ABC):
         """Stop waiting for a view. The nullify follows when it is the present one."""
         if held.reason == Reason.NONE:
             held.reason = reason
+
+    def offend(self, peer: int, name: str, times: int = 1) -> None:
+        """Count what a validator sent that no honest one sends, and say who it was."""
+        self.count(name, times)
+        if times:
+            self.out.append(Offence(peer, name, times))
 
     def count(self, name: str, times: int = 1) -> None:
         """Count for metrics."""

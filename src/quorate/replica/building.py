@@ -243,10 +243,13 @@ class Building:
         return True
 
     def log(self, made: Held) -> None:
-        """Write a block down before anything is signed about it (CONSENSUS 3, J9)."""
+        """Write a block down before anything is signed about it (CONSENSUS 3, J9).
+
+        The vote that follows it in the log has it synced.
+        """
         if not made.logged:
             made.logged = True
-            self.parts.append(PAYLOAD, made.decoded.header.view, made.data)
+            self.parts.append(PAYLOAD, made.decoded.header.view, made.data, True)
 
     def due(self) -> int:
         """Say when there is something to do without an event."""

@@ -123,7 +123,8 @@ class Clients:
                 places.append(at)
         if inquiry.source != OWN_CLIENTS:
             if len(sound) < len(inquiry.items):
-                self.parts.count("gossip_unsound", len(inquiry.items) - len(sound))
+                unsound = len(inquiry.items) - len(sound)
+                self.parts.offence(inquiry.source, "gossip_unsound", unsound)
             self.parts.mempool.add(sound, inquiry.source)
             return
         self.pooled(inquiry, codes, sound, places)

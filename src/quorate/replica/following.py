@@ -161,7 +161,7 @@ class Following:
             self.fetch()
             return
         if range_fault(found, parts.settings.validators, parts.scheme):
-            parts.count("ranges_forged")
+            parts.offence(peer, "ranges_forged")
             self.fetch()
             return
         self.statesync.served()

@@ -59,7 +59,7 @@ class Offering:
             self.certificates[found.height] = found
             validators = len(parts.settings.validators.keys)
             payload = encode_checkpoint_certificate(found, validators)
-            parts.append(CERTIFIED, found.height, payload)
+            parts.append(CERTIFIED, found.height, payload, True)
             for old in sorted(self.certificates)[:-CERTIFICATES_KEPT]:
                 del self.certificates[old]
             self.newest()

@@ -22,12 +22,14 @@ from quorate.replica.checkpoints import Checkpoints, Divergence
 from quorate.replica.claims import Claims
 from quorate.replica.mempool import Mempool, PoolLimits
 from quorate.replica.messages import Append, Halt, Refuse, Reply
+from quorate.replica.offences import SHUNNED_MS, Offences
 from quorate.replica.validator_messages import (
     Admit,
     CheckSnapshot,
     Execute,
     Moment,
     OpenPartial,
+    Quit,
     ReadBlocks,
     ReadChunk,
     Send,
@@ -171,8 +173,10 @@ class Parts:
         self.early: list[ValidatorEffect] = []
         self.appends: list[Append] = []
         self.after: list[ValidatorEffect] = []
+        self.sync_wanted = False
         self.fed: deque[agreed.Event] = deque()
         self.counts: dict[str, int] = {}
+        self.offences = Offences()
         self.tickets = 0
         # For those who are behind: the least height that ranges begin at, the newest snapshot.
         self.range_base = min(self.chain.digests, default=tip.height + 1)
@@ -193,9 +197,13 @@ class Parts:
         """Have ordering take an event, after those that are fed already."""
         self.fed.append(event)
 
-    def append(self, kind: int, label: int, payload: bytes) -> None:
-        """Write a record before anything of this step, but what is early, leaves."""
+    def append(self, kind: int, label: int, payload: bytes, lazy: bool = False) -> None:
+        """Write a record before anything of this step, but what is early, leaves.
+
+        lazy: nothing that leaves needs it to be durable; the next sync covers it too.
+        """
         self.appends.append(Append(kind, label, payload))
+        self.sync_wanted = self.sync_wanted or not lazy
 
     def send(self, record: PeerRecord, peer: int | None = None, early: bool = False) -> None:
         """Send a message to a validator, or to all others."""
@@ -218,3 +226,13 @@ class Parts:
     def count(self, name: str, times: int = 1) -> None:
         """Count for metrics."""
         self.counts[name] = self.counts.get(name, 0) + times
+
+    def offence(self, peer: int, name: str, times: int = 1) -> None:
+        """Count what a peer sent and no honest one sends, and leave it when it goes on so."""
+        self.count(name, times)
+        self.offended(agreed.Offence(peer, name, times))
+
+    def offended(self, offence: agreed.Offence) -> None:
+        """Hold an offence against a peer; its name is counted already."""
+        if self.offences.count(offence.peer, offence.name, self.now.mono_ms, offence.times):
+            self.after.append(Quit(offence.peer, SHUNNED_MS))

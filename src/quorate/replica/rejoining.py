@@ -8,17 +8,25 @@ highest plus VIEWS_CLEAR, and writes that down. A view counts only with a certif
 before it: a peer that could name any view would keep us from voting for ever. Checkpoints keep to
 the same bound, by the view of their block (following.py): what was not final when the journal was
 lost cannot have been signed in it.
+
+A journal that was put back from an older copy is no better than a lost one, but does not say so. A
+certificate that holds a vote of ours which the journal does not know does: ordering signs nothing
+from there on, and this validator observes as if its journal had been lost, with a new nonce, since
+it may have voted under the one before.
 """
 
 from typing import Final
 
 from quorate.codec.peer import Status, WantStatus
+from quorate.ordering.messages import Forgotten
 from quorate.ordering.scheme import certificate_holds
 from quorate.replica.parts import Parts
-from quorate.replica.records import VOTING
-from quorate.types.consensus import faulty_weight_max
+from quorate.replica.records import OBSERVING, VOTING
+from quorate.replica.validator_messages import Progress
+from quorate.types.consensus import VIEW_MAX, faulty_weight_max
 
 VIEWS_CLEAR: Final = 3
+NONCE_BOUND: Final = 1 << 64
 
 
 class Rejoining:
@@ -27,18 +35,29 @@ class Rejoining:
     def __init__(self, parts: Parts, observing: bool) -> None:
         self.parts = parts
         self.observing = observing
+        self.nonce = parts.settings.nonce
         self.views: dict[int, int] = {}
 
     def peer_up(self, peer: int) -> None:
         """Ask a validator where it is."""
         if self.observing:
-            self.parts.send(WantStatus(self.parts.settings.nonce), peer)
+            self.parts.send(WantStatus(self.nonce), peer)
 
     def ask_again(self) -> None:
         """Ask those who have not answered well; a frame may have been lost with a connection."""
         for peer in self.parts.peers:
             if peer not in self.views:
                 self.peer_up(peer)
+
+    def forgot(self, forgotten: Forgotten) -> None:
+        """Observe from here on: the journal is older than what was signed."""
+        parts = self.parts
+        self.observing, self.views = True, {}
+        self.nonce = (self.nonce + 1) % NONCE_BOUND
+        parts.simplex.vote_above = VIEW_MAX
+        parts.append(OBSERVING, VIEW_MAX, b"")
+        parts.after.append(Progress("forgotten", (("view", forgotten.vote.subject.view),)))
+        self.ask_again()
 
     def asked(self, peer: int, want: WantStatus) -> None:
         """Say where we are."""
@@ -55,10 +74,11 @@ class Rejoining:
     def answered(self, peer: int, status: Status) -> None:
         """Take where a validator is; vote again when enough have said so."""
         parts = self.parts
-        if not self.observing or status.nonce != parts.settings.nonce:
+        if not self.observing or status.nonce != self.nonce:
             return
-        if not self.sound(status):
-            parts.count("statuses_unsound")
+        fault = self.fault(status)
+        if fault:
+            parts.offence(peer, fault)
             return
         self.views[peer] = max(self.views.get(peer, 0), status.view)
         validators = parts.settings.validators
@@ -71,12 +91,13 @@ class Rejoining:
         parts.simplex.vote_above = above
         parts.append(VOTING, above, above.to_bytes(8, "little"))
 
-    def sound(self, status: Status) -> bool:
-        """Check that a certificate let a peer into the view that it names."""
+    def fault(self, status: Status) -> str:
+        """Check that a certificate let a peer into the view that it names; name what is wrong."""
         entry = status.entry
         if entry is None:
-            return status.view <= 1
+            return "" if status.view <= 1 else "statuses_unsound"
         validators = self.parts.settings.validators
         if status.view != entry.subject.view + 1:
-            return False
-        return certificate_holds(entry, validators, self.parts.scheme, validators.quorum)
+            return "statuses_unsound"
+        holds = certificate_holds(entry, validators, self.parts.scheme, validators.quorum)
+        return "" if holds else "statuses_forged"

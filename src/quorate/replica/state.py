@@ -1,17 +1,47 @@
 """A state <-> the tables of a snapshot. What a snapshot says is checked against its root."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from quorate.commitment.state_root import StateTree
-from quorate.execution.image import Image, ImageRefused, TableImage, checked
+from quorate.execution.image import TIER_ROWS, Image, ImageRefused, TableImage, checked
 from quorate.replica.views import SHAPES, ImageTables
 from quorate.storage import snapshot
 from quorate.storage.errors import SnapshotDamaged
 from quorate.storage.log import Identity
-from quorate.types.records import ROW_DTYPES, Table
+from quorate.types.limits import (
+    ACCOUNTS_MAX,
+    ASSETS_MAX,
+    LEVELS_MAX,
+    MARKETS_MAX,
+    NONCE_ROWS_MAX,
+    NONCES_MAX,
+    ORDERS_MAX,
+    POSITIONS_MAX,
+    SESSIONS_MAX,
+)
+from quorate.types.records import POSITION, ROW_DTYPES, Table
+
+ROWS_MAX: Final = {
+    Table.ASSETS: ASSETS_MAX,
+    Table.MARKETS: MARKETS_MAX,
+    Table.MARGIN_TIERS: TIER_ROWS,
+    Table.FEE_TIERS: TIER_ROWS,
+    Table.ACCOUNTS: ACCOUNTS_MAX,
+    Table.ORDERS: ORDERS_MAX,
+    Table.LEVELS: LEVELS_MAX,
+    Table.SESSIONS: SESSIONS_MAX,
+    Table.NONCES: NONCE_ROWS_MAX,
+}
+TABLE_BYTES_MAX: Final = (
+    sum([ROW_DTYPES[table].itemsize * ROWS_MAX.get(table, 1) for table in Table])
+    + POSITIONS_MAX * POSITION.itemsize
+    + NONCES_MAX * 8
+)
+# Full tables with room for the manifest: twice is far more than both, and fits into a memory.
+SNAPSHOT_BYTES_MAX: Final = 2 * TABLE_BYTES_MAX
 
 
 def image_root(image: Image) -> bytes:

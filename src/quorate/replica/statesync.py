@@ -5,20 +5,25 @@
                 most of them name is wanted
     MANIFEST    all are asked what it is made of. An answer counts if its checkpoint certificate
                 holds: that is checked before a byte of the state is asked for. Snapshots of equal
-                states are equal bytes, so the honest answer alike; of different answers the one
-                that most weight gives is tried first
+                states are equal bytes, so the honest answer alike. An answer that more than the
+                malicious may weigh give is tried first; then that of who lied and failed least
+                (standing.py), then that of most weight
     FETCHING    chunks from all who gave that answer, a few at a time; each is checked against its
                 digest and put on disk, where it is found again after a crash. A peer that sends
-                another chunk than it named is asked no more. The block at the snapshot's height
-                comes by range, so that a finalization proves it; it must be the one that the
-                certificate says was executed
+                another chunk than it named is asked nothing more of this height. The block at the
+                snapshot's height comes by range, so that a finalization proves it; it must be the
+                one that the certificate says was executed
     CHECKING    the driver loads the file: if its state has not the certified root, that answer is
-                never tried again
+                never tried again, and all who gave it lied. Chunks that the disk has not kept
+                prove nothing against anybody, and are asked for again
     INSTALLING  once the ledger rests, BASE is written, synced, and the node begins again from it
 
 What lies at or below a block that was delivered here is never installed, so nothing that this
-validator has signed is undone. A peer that lies costs time: at most one transfer for each answer
-it is alone with, and CHUNK_TIMEOUT_MS for each chunk that it withholds.
+validator has signed is undone. Lies cost time. What a liar gives is not tried while more than the
+malicious may weigh give another answer. Else each liar costs at most one transfer, of no more than
+SNAPSHOT_BYTES_MAX, while anybody who never lied names a snapshot; when only liars do, one for each
+height of which they hold a certificate. Who withholds chunks costs LATE_MAX times CHUNK_TIMEOUT_MS,
+and again only after all others have failed as often; that timeout alone bounds how slow chunks are.
 """
 
 from collections import deque
@@ -39,6 +44,8 @@ from quorate.replica.offering import UNASKED
 from quorate.replica.parts import Parts
 from quorate.replica.ranges import block_fault
 from quorate.replica.records import PAYLOAD, Base, base_payload
+from quorate.replica.standing import Standing
+from quorate.replica.state import SNAPSHOT_BYTES_MAX
 from quorate.replica.validator_messages import (
     CheckSnapshot,
     ChunkStored,
@@ -81,14 +88,15 @@ class Stage(IntEnum):
 
 
 class Offer:
-    """One answer to what a snapshot is made of. peers: who gave it."""
+    """One answer to what a snapshot is made of. givers: who gave it; peers: those still there."""
 
-    __slots__ = ("name", "peers", "snapshot")
+    __slots__ = ("givers", "name", "peers", "snapshot")
 
     def __init__(self, name: bytes, snapshot: Snapshot) -> None:
         self.name = name
         self.snapshot = snapshot
         self.peers: dict[int, None] = {}
+        self.givers: dict[int, None] = {}
 
 
 class StateSync:
@@ -101,11 +109,12 @@ class StateSync:
         self.statuses: dict[int, Status] = {}
         self.silent: dict[int, None] = {}
         self.height = 0
+        self.naming: list[int] = []  # who had that snapshot when we asked for it
         self.failed: dict[int, None] = {}  # heights of which nobody had anything
         self.answered: dict[int, None] = {}
         self.offers: dict[bytes, Offer] = {}
         self.refused: dict[bytes, None] = {}  # answers that were not the certified state
-        self.liars: dict[tuple[bytes, int], None] = {}
+        self.standing = Standing(parts.settings.validators)
         self.offer: Offer | None = None
         self.missing: deque[int] = deque()
         self.asked: dict[int, tuple[int, int]] = {}  # chunk: of whom, until when
@@ -181,23 +190,25 @@ class StateSync:
 
     # --- what it is made of ----------------------------------------------------------------------
     def begin(self) -> None:
-        """Ask all for the snapshot that most name, of those the newest."""
-        parts = self.parts
-        weights = parts.settings.validators.weights
-        named: dict[int, int] = {}
+        """Ask all for the snapshot that ranks highest by who names it, of equals the newest."""
+        parts, standing = self.parts, self.standing
+        named: dict[int, list[int]] = {}
         for peer, status in self.statuses.items():
             height = status.snapshot
             if peer in parts.peers and height > parts.blocks.tip.height:
-                if height not in self.failed:
-                    named[height] = named.get(height, 0) + weights[peer]
+                if height not in self.failed and standing.sound(height, [peer]):
+                    named.setdefault(height, []).append(peer)
         if not named:
             self.rest()
             return
-        self.height = max(named, key=lambda height: (named[height], height))
+        self.height = max(named, key=lambda height: (standing.rank(named[height]), height))
+        self.naming = named[self.height]
         self.stage = Stage.MANIFEST
         self.due_ms = parts.now.mono_ms + MANIFEST_TIMEOUT_MS
-        self.answered, self.offers = {}, {}
-        for peer in parts.peers:
+        asked = standing.sound(self.height, parts.peers)
+        self.answered = {peer: None for peer in parts.peers if peer not in asked}
+        self.offers = {}
+        for peer in asked:
             parts.send(WantSnapshot(self.height), peer)
         fields = (("height", self.height), ("tip", parts.blocks.tip.height))
         parts.after.append(Progress("snapshot_wanted", fields))
@@ -220,10 +231,12 @@ class StateSync:
             return
         self.answered[peer] = None
         certificate = snapshot.certificate
-        if snapshot.chunk_bytes == parts.settings.chunk_bytes and self.certified(certificate):
+        if snapshot.size > SNAPSHOT_BYTES_MAX:
+            parts.count("snapshots_oversized")
+        elif snapshot.chunk_bytes == parts.settings.chunk_bytes and self.certified(certificate):
             name = named_by(snapshot)
             offer = self.offers.setdefault(name, Offer(name, snapshot))
-            offer.peers[peer] = None
+            offer.peers[peer] = offer.givers[peer] = None
             self.due_ms = min(self.due_ms, parts.now.mono_ms + MANIFEST_GRACE_MS)
         else:
             parts.count("snapshots_forged")
@@ -246,27 +259,42 @@ class StateSync:
             self.choose()
 
     def choose(self) -> None:
-        """Fetch what the most weight answered and was not found wrong."""
-        weights = self.parts.settings.validators.weights
-        best, best_weight = None, 0
-        for name in sorted(self.offers):
-            offer = self.offers[name]
-            sources = [peer for peer in offer.peers if (name, peer) not in self.liars]
-            weight = sum([weights[peer] for peer in sources])
-            if name not in self.refused and weight > best_weight:
-                best, best_weight = offer, weight
-        if best is None:
+        """Fetch the answer that ranks highest by who gave it, of those not found wrong."""
+        standing = self.standing
+        untried = [name for name in sorted(self.offers) if name not in self.refused]
+        found = {name: standing.sound(self.height, self.offers[name].peers) for name in untried}
+        sound = {name: givers for name, givers in found.items() if givers}
+        best = max(sound, key=lambda name: standing.rank(sound[name]), default=b"")
+        if not best or (not standing.honest(sound[best]) and self.other_named()):
+            standing.failed(self.naming)
             self.failed[self.height] = None
             self.begin()
             return
-        self.offer, self.stage, self.due_ms = best, Stage.FETCHING, NEVER
+        self.offer, self.stage, self.due_ms = self.offers[best], Stage.FETCHING, NEVER
         self.missing, self.opened = deque(), False
         self.asked, self.storing, self.late_count = {}, {}, 0
         self.base, self.block_turn = None, 0
-        snapshot = best.snapshot
+        snapshot = self.offer.snapshot
         self.ticket = self.parts.ticket()
         self.parts.at_once(OpenPartial(self.ticket, snapshot.size, snapshot.digests))
         self.ask_for_block()
+
+    def other_named(self) -> bool:
+        """Say whether one who never lied names another height, that has not failed."""
+        parts, failed = self.parts, {**self.failed, self.height: None}
+        return any(
+            peer in parts.peers and it.snapshot > parts.blocks.tip.height
+            for peer, it in self.statuses.items()
+            if it.snapshot not in failed and self.standing.honest([peer])
+        )
+
+    def came_to_nothing(self, peers: list[int]) -> None:
+        """Hold it against these and those who led us here, but not who gave another answer."""
+        assert self.offer is not None
+        others = [it for name, it in self.offers.items() if name not in self.refused]
+        spared = [peer for it in others if it is not self.offer for peer in it.givers]
+        led = dict.fromkeys([*peers, *self.naming])
+        self.standing.failed([peer for peer in led if peer not in spared])
 
     # --- chunks ----------------------------------------------------------------------------------
     def partial_opened(self, event: PartialOpened) -> None:
@@ -281,13 +309,17 @@ class StateSync:
         self.go_on()
 
     def sources(self) -> list[int]:
-        """Name those of whom chunks are asked, the least busy first; of the punctual if any are."""
+        """Name those of whom chunks are asked, the least busy first.
+
+        They are those who never lied if any are, and of these those who were punctual.
+        """
         offer = self.offer
         assert offer is not None
-        sound = [peer for peer in offer.peers if (offer.name, peer) not in self.liars]
-        least = min([self.late.get(peer, 0) for peer in sound], default=0)
+        sound = self.standing.sound(self.height, offer.peers)
+        bad = {peer: (self.standing.lies.get(peer, 0), self.late.get(peer, 0)) for peer in sound}
+        least = min(bad.values(), default=(0, 0))
         busy = [peer for peer, _ in self.asked.values()]
-        punctual = [peer for peer in sound if self.late.get(peer, 0) == least]
+        punctual = [peer for peer in sound if bad[peer] == least]
         return sorted(punctual, key=lambda peer: (busy.count(peer), peer))
 
     def go_on(self) -> None:
@@ -317,6 +349,7 @@ class StateSync:
             self.asked[chunk] = (peer, self.parts.now.mono_ms + CHUNK_TIMEOUT_MS)
             self.parts.send(WantChunk(self.height, chunk), peer)
         if not self.sources() or self.late_count > LATE_MAX * len(offer.peers):
+            self.came_to_nothing(list(offer.givers))
             self.parts.count("snapshots_given_up")
             self.rest()
 
@@ -342,7 +375,7 @@ class StateSync:
         size = min(snapshot.chunk_bytes, snapshot.size - index * snapshot.chunk_bytes)
         if len(data) != size or sha256(data).digest() != snapshot.digests[index]:
             self.parts.count("chunks_forged")
-            self.liars[offer.name, peer] = None
+            self.standing.lied(self.height, [peer])
             self.leave_out(peer)
             return
         del self.asked[index]
@@ -398,9 +431,18 @@ class StateSync:
         if self.stage != Stage.CHECKING or event.height != self.height:
             return
         assert self.offer is not None
+        if event.chunks:
+            self.parts.count("chunks_rotted", len(event.chunks))
+            self.late_count += len(event.chunks)
+            self.missing.extend(event.chunks)
+            self.stage = Stage.FETCHING
+            self.go_on()
+            return
         if event.fault:
             self.parts.count("snapshots_refused")
             self.refused[self.offer.name] = None
+            self.standing.lied(self.height, self.offer.givers)
+            self.came_to_nothing([])
             self.rest()
             return
         self.stage = Stage.INSTALLING

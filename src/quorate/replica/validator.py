@@ -170,6 +170,8 @@ class Validator:
             agreed.Certify: self.building.asked_to_certify,
             agreed.Finalized: self.following.finalized,
             agreed.Accuse: self.on_accuse,
+            agreed.Offence: self.parts.offended,
+            agreed.Forgotten: self.rejoining.forgot,
             agreed.Entered: self.on_entered,
             agreed.GaveUp: self.on_gave_up,
             agreed.Wake: self.on_wake,
@@ -228,7 +230,7 @@ class Validator:
         if parts.divergence is not None:
             self.diverged(parts.divergence)
         effects: list[ValidatorEffect] = [*parts.early, *parts.appends]
-        if parts.appends:
+        if parts.sync_wanted:
             effects.append(Sync(parts.blocks.tip.height))
         effects += parts.after
         if parts.halt is not None:
@@ -237,6 +239,7 @@ class Validator:
         ended = any(isinstance(effect, Install) for effect in parts.after)
         self.stopped = self.stopped or parts.ending or ended
         parts.early, parts.appends, parts.after = [], [], []
+        parts.sync_wanted = False
         return effects
 
     def on_time(self) -> None:
@@ -295,11 +298,13 @@ class Validator:
 
     def on_frame(self, event: FromPeer) -> None:
         """Take a validator's message; what is none is dropped and counted."""
+        if self.parts.offences.is_shunned(event.peer, self.parts.now.mono_ms):
+            return
         validators = len(self.parts.settings.validators.keys)
         try:
             record = decode_peer(event.kind, event.body, validators)
         except MessageInvalid:
-            self.parts.count("frames_invalid")
+            self.parts.offence(event.peer, "frames_invalid")
             return
         if isinstance(record, DecodedBlock):
             self.building.payload_came(event.peer, record, event.body)
@@ -393,7 +398,10 @@ class Validator:
     def on_journal(self, effect: agreed.Journal) -> None:
         """Write an entry of ordering's journal."""
         entry = bytes([effect.record]) + effect.data
-        self.parts.append(AGREEMENT, effect.view, entry)
+        # The guards read our own votes alone. Certificates stand in the log in front of the votes
+        # that they led to, and where the last ones are lost, others have them.
+        lazy = effect.record != agreed.Record.VOTE
+        self.parts.append(AGREEMENT, effect.view, entry, lazy)
 
     def on_tell(self, effect: agreed.Tell) -> None:
         """Send a message of ordering's."""
@@ -464,7 +472,7 @@ class Validator:
             self.best_logged = best.height
             validators = len(self.parts.settings.validators.keys)
             payload = encode_checkpoint_certificate(best, validators)
-            self.parts.append(CERTIFIED, best.height, payload)
+            self.parts.append(CERTIFIED, best.height, payload, True)
             self.note("certified", height=best.height)
 
     def diverged(self, found: Divergence) -> None:

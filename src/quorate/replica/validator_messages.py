@@ -118,10 +118,14 @@ class ChunkStored(NamedTuple):
 
 
 class SnapshotChecked(NamedTuple):
-    """The answer to CheckSnapshot. fault: empty, or why the file is not the certified state."""
+    """The answer to CheckSnapshot. fault: empty, or why the file is not the certified state.
+
+    chunks: those that are not on disk as they came; then the state was not looked at.
+    """
 
     height: int
     fault: str
+    chunks: tuple[int, ...] = ()
 
 
 ValidatorEvent = (
@@ -224,6 +228,13 @@ class Wake(NamedTuple):
     at_ms: int
 
 
+class Quit(NamedTuple):
+    """End the link to a peer, which sends forgeries, and refuse it for so long."""
+
+    peer: int
+    span_ms: int
+
+
 class Accused(NamedTuple):
     """A validator is proved malicious; the evidence has been appended."""
 
@@ -254,6 +265,7 @@ ValidatorEffect = (
     | Reply
     | Refuse
     | Wake
+    | Quit
     | Accused
     | Progress
     | Halt

@@ -204,6 +204,12 @@ def manifest_read(data: bytes | memoryview, identity: Identity) -> Manifest:
     return Manifest(head, directory, chunk_digests, data_bytes, manifest_bytes, digest)
 
 
+def manifest_bytes_max(size: int) -> int:
+    """The most bytes that the manifest of a snapshot of so many bytes has."""
+    chunks = size // CHUNK_BYTES + 1
+    return _HEAD.size + TABLES_MAX * _ENTRY.size + (chunks + 1) * DIGEST_BYTES
+
+
 def _directory_check(directory: tuple[TableEntry, ...], data_bytes: int) -> None:
     """Refuse a directory that a writer of ours would not have made."""
     ids = [entry.table_id for entry in directory]

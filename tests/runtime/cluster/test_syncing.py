@@ -22,9 +22,11 @@ from quorate.replica.validator_messages import (
     SnapshotOffered,
     StoreChunk,
 )
+from quorate.runtime.cluster import syncing
 from quorate.runtime.cluster.syncing import (
     Syncing,
     finish_install,
+    head_fault,
     height_of,
     partial_path,
     snapshot_fault,
@@ -36,7 +38,7 @@ from quorate.runtime.recover import recover, snapshot_name
 from quorate.runtime.snapshotter import make
 from quorate.runtime.start import log_effects, start
 from quorate.storage.log import Kind
-from quorate.storage.snapshot import CHUNK_BYTES
+from quorate.storage.snapshot import CHUNK_BYTES, manifest_bytes_max
 from quorate.storage.writer import Entry
 from quorate.types.consensus import CheckpointCertificate
 from tests.live.nodes import config_text
@@ -248,6 +250,82 @@ def test_chunks_of_before_are_found_whatever_else_the_file_holds(empty: Home) ->
 
     running(empty, fetch)
     assert partial_path(empty.path).read_bytes() == data
+
+
+def whole_refused(path: Path) -> bytes:
+    raise AssertionError(f"{path} was taken into memory")
+
+
+def test_zeros_that_never_came_are_not_there_nor_read(
+    empty: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A file that was only made large enough would hold all of these.
+    monkeypatch.setattr(syncing, "read_whole", whole_refused)
+    data = bytes(3 * CHUNK_BYTES + 9)
+    digests = tuple(sha256(chunk).digest() for _, chunk in cut(data))
+
+    async def fetch(core: Core) -> None:
+        opening = OpenPartial(1, len(data), digests)
+        assert await core.answer(opening) == PartialOpened(1, ())
+        checked = await core.answer(CheckSnapshot(HEIGHT, bytes(32), bytes(32)))
+        assert checked.fault and checked.chunks == (0, 1, 2, 3)
+        for index in (0, 2):
+            await core.answer(StoreChunk(HEIGHT, index, dict(cut(data))[index]))
+        checked = await core.answer(CheckSnapshot(HEIGHT, bytes(32), bytes(32)))
+        assert checked.chunks == (1, 3)
+        for index in (1, 3):
+            await core.answer(StoreChunk(HEIGHT, index, dict(cut(data))[index]))
+        # All came, as named: its head is no snapshot's, so it is not read either.
+        checked = await core.answer(CheckSnapshot(HEIGHT, bytes(32), bytes(32)))
+        assert checked.fault and not checked.chunks
+
+    running(empty, fetch)
+
+
+def test_chunks_that_rotted_on_the_way_are_named_and_not_the_state_blamed(
+    made: Made, empty: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, data, digest, root = made
+    digests = tuple(sha256(chunk).digest() for _, chunk in cut(data))
+
+    async def fetch(core: Core) -> None:
+        await core.answer(OpenPartial(1, len(data), digests))
+        for index, chunk in cut(data):
+            await core.answer(StoreChunk(HEIGHT, index, chunk))
+        with partial_path(empty.path).open("r+b") as file:
+            file.seek(len(data) - 1)
+            file.write(bytes([data[-1] ^ 1]))
+        with monkeypatch.context() as patch:
+            patch.setattr(syncing, "read_whole", whole_refused)
+            checked = await core.answer(CheckSnapshot(HEIGHT, digest, root))
+            assert checked.fault and checked.chunks == (len(digests) - 1,)
+        *_, (last, chunk) = cut(data)
+        await core.answer(StoreChunk(HEIGHT, last, chunk))
+        found = await core.answer(CheckSnapshot(HEIGHT, digest, root))
+        assert found == SnapshotChecked(HEIGHT, "")
+
+    running(empty, fetch)
+
+
+@pytest.mark.parametrize("wrong", ["height", "root", "size", "chain", "short"])
+def test_a_head_of_another_state_is_refused_before_the_rest_is_read(
+    made: Made, wrong: str
+) -> None:
+    home, data, _, root = made
+    head, size, height = data[: manifest_bytes_max(len(data))], len(data), HEIGHT
+    found = home.identity
+    assert head_fault(head, size, found, height, root) == ""
+    if wrong == "height":
+        height += 1
+    elif wrong == "root":
+        root = bytes(32)
+    elif wrong == "size":
+        size += 1
+    elif wrong == "chain":
+        found = found._replace(chain_id=found.chain_id + 1)
+    else:
+        head = head[:50]
+    assert head_fault(head, size, found, height, root)
 
 
 def test_a_chunk_that_rotted_since_it_was_offered_is_not_sent(made: Made, empty: Home) -> None:

@@ -284,3 +284,47 @@ def test_a_flood_of_connections_is_bounded(loop: str, per_address: int, refused:
             await until(lambda: not node.shaking)
 
     run(loop, work())
+
+
+@on_both_loops
+@pytest.mark.parametrize("banning", [0, 1])
+def test_a_banished_peer_is_refused_until_the_time_is_over(loop: str, banning: int) -> None:
+    """Whichever of the two dials: the listening side refuses, the dialling side waits."""
+
+    async def work() -> None:
+        async with world(3, redial_s_min=0.01, redial_s_max=0.02) as it:
+            await it.all_up()
+            banner, other = it.nodes[banning], it.nodes[1 - banning]
+            dialler = it.nodes[1].counters.peers[0]
+            dials = dialler.dials
+            banner.banish(1 - banning, 3600.0)
+            assert not banner.is_up(1 - banning)
+            assert it.recorders[banning].downs == [(1 - banning, Reason.BANISHED)]
+            await until(lambda: not other.is_up(banning))
+            if banning == 0:
+                refusals = banner.counters.peers[1].refusals
+                await until(lambda: refusals[Reason.BANISHED] >= 3)
+            else:
+                await asyncio.sleep(0.1)
+                assert dialler.dials == dials
+            # A shorter time takes nothing away, and nobody else is concerned.
+            banner.banish(1 - banning, 0.0)
+            assert banner.banished_s(1 - banning) > 3000 and not banner.is_up(1 - banning)
+            assert banner.is_up(2) and it.nodes[2].is_up(banning)
+            assert it.recorders[banning].ups.count(1 - banning) == 1
+
+    run(loop, work())
+
+
+@on_both_loops
+def test_a_banished_peer_comes_back(loop: str) -> None:
+    async def work() -> None:
+        async with world(2, redial_s_min=0.01, redial_s_max=0.02) as it:
+            await it.all_up()
+            it.nodes[0].banish(1, 0.05)
+            it.nodes[1].banish(0, 0.05)
+            await until(lambda: not it.nodes[1].is_up(0))
+            await it.all_up()
+            assert it.nodes[0].counters.peers[1].links == 2
+
+    run(loop, work())

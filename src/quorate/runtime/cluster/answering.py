@@ -170,6 +170,7 @@ class Answering:
             **self.finality(),
             "observing": self.validator.rejoining.observing,
             "guilty": sorted(simplex.guilty),
+            "offences": parts.offences.named(),
             "cpu_ms": self.cpu_ms(),
             "counts": {**parts.counts, **simplex.counts, **self.signer_counts()},
         }

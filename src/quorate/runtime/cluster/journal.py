@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from quorate.codec.blocks import HEADER_BYTES_MAX, block_digest, header_within
+from quorate.codec.blocks import HEADER_BYTES_MAX, block_digest, decode_block, header_within
 from quorate.codec.consensus import MessageInvalid
 from quorate.replica.messages import Append, Halt, Stop, Sync
 from quorate.replica.records import (
@@ -192,8 +192,9 @@ class Journal:
                 digest = header_digest(it.payload, self.validators)
                 if digest is not None:
                     self.places[digest] = Place(segment, offset, len(it.payload))
-            self.files.sync()
-            self.synced += 1
+            if any(isinstance(effect, Sync) for effect in effects):
+                self.files.sync()
+                self.synced += 1
         free = [effect for effect in effects if not isinstance(effect, Append | Sync)]
         if free or lists:
             known = [effect for effect in free if not isinstance(effect, Halt | Stop)]
@@ -222,7 +223,10 @@ class Journal:
         return tuple(self.read_block(digest) for digest in digests[:READING_MAX])
 
     def read_block(self, digest: bytes) -> bytes | None:
-        """Read one block; None if the log does not hold it any more."""
+        """Read one block; None if the log does not hold it any more, or not as it was.
+
+        What rotted would be taken for a forgery of ours.
+        """
         place = self.places.get(digest)
         if place is None:
             return None
@@ -236,7 +240,11 @@ class Journal:
                 data = os.pread(fd, place.size, place.offset)
         finally:
             os.close(fd)
-        return data if header_digest(data, self.validators) == digest else None
+        try:
+            found = decode_block(data, self.validators)
+        except MessageInvalid:
+            return None
+        return data if found.digest == digest else None
 
 
 def header_digest(block: bytes | memoryview, validators: int) -> bytes | None:

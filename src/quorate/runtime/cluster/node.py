@@ -6,8 +6,9 @@
     log           appends, one sync for all that waits, then releases       journal.py
 
 Events that come in one turn of the loop are stepped together, and what they want written goes to
-the log thread as one list. Early effects leave at once; everything else waits for the log thread,
-even when there is nothing to write, so that no later word overtakes an earlier one's sync.
+the log thread as one list. Early effects leave at once; so does everything else while no sync of
+the core's is under way or wanted. What comes during one waits behind it, so that no later word
+overtakes an earlier one's sync.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ from quorate.replica.messages import (
     Settled,
     Snapshot,
     SnapshotMade,
+    Sync,
 )
 from quorate.replica.validator_messages import (
     Accused,
@@ -50,6 +52,7 @@ from quorate.replica.validator_messages import (
     PeerDown,
     PeerUp,
     Progress,
+    Quit,
     ReadBlocks,
     ReadChunk,
     Requested,
@@ -65,6 +68,7 @@ from quorate.runtime.cluster.answering import Answering
 from quorate.runtime.cluster.begin import Begun
 from quorate.runtime.cluster.executing import Executing, Provable
 from quorate.runtime.cluster.executing import Last as LastTask
+from quorate.runtime.cluster.inbox import Inbox
 from quorate.runtime.cluster.journal import Journal, Last, Prune
 from quorate.runtime.cluster.syncing import Syncing
 from quorate.runtime.disk import io_failing, write_whole
@@ -82,6 +86,12 @@ from quorate.runtime.validators import hello_of, material_of_home, seats_of
 # most of a block's time.
 SWITCH_S: Final = 0.0005
 STOP_S: Final = 10.0
+# Of peers' events, taken in one turn of the loop: clients and the clock are heard in between.
+PEER_EVENTS_MAX: Final = 256
+FORGOTTEN: Final = (
+    "The journal is older than what this validator has signed, as after a backup was put back: it "
+    "observes, and votes again when the others have answered.\n"
+)
 GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
 
 
@@ -109,7 +119,7 @@ class ClusterNode:
         self.snapshotting = Snapshotting(home)
         self.syncing = Syncing(home, self.post, self.fail, self.installed)
         self.events: list[ValidatorEvent] = []
-        self.owed: dict[int, tuple[int, int]] = {}
+        self.inbox = Inbox()
         self.pumping = False
         self.journaling = 0  # lists of the core that the log thread has not let go yet
         self.wake: asyncio.TimerHandle | None = None
@@ -206,16 +216,23 @@ class ClusterNode:
     def post(self, event: ValidatorEvent) -> None:
         """Have the core take an event in this turn of the loop; on the loop's thread."""
         self.events.append(event)
+        self.pump_soon()
+
+    def pump_soon(self) -> None:
+        """Have the core step in this turn of the loop."""
         if not self.pumping:
             self.pumping = True
             self.loop.call_soon(self.pump)
 
     def pump(self) -> None:
-        """Step through all events that have come, and carry out what they lead to."""
+        """Step through what has come, of peers their share, and carry out what it leads to."""
         self.pumping = False
         events, self.events = self.events, []
-        effects = self.validator.steps(self.moment(), events)
-        self.pay()
+        of_peers = self.inbox.take(PEER_EVENTS_MAX)
+        effects = self.validator.steps(self.moment(), events + of_peers)
+        self.pay(of_peers)
+        if self.inbox:
+            self.pump_soon()
         self.carry_out(effects)
 
     def mistaken(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -230,9 +247,13 @@ class ClusterNode:
         loop.default_exception_handler(context)
         self.stop_wanted.set()
 
-    def pay(self) -> None:
+    def pay(self, taken: Sequence[ValidatorEvent]) -> None:
         """Let the transport read on from peers whose frames have been taken."""
-        owed, self.owed = self.owed, {}
+        owed: dict[int, tuple[int, int]] = {}
+        for event in taken:
+            if isinstance(event, FromPeer):
+                size, frames = owed.get(event.peer, (0, 0))
+                owed[event.peer] = (size + len(event.body), frames + 1)
         for peer, (size, frames) in owed.items():
             self.transport.credit(peer, size, frames)
 
@@ -256,14 +277,15 @@ class ClusterNode:
                 self.syncing.carry_out(effect)
             else:
                 late.append(effect)
-        if not late:
-            pass
-        elif self.journaling or any(isinstance(effect, Append) for effect in late):
+        if self.journaling or any(isinstance(effect, Sync) for effect in late):
             self.journaling += 1
             self.journal.queue.put(late)
-        else:
-            # Nothing is on its way to the disk that these could overtake.
-            self.release(late)
+        elif late:
+            # Nothing is on its way to the disk that these could overtake, and none needs it.
+            appends = [effect for effect in late if isinstance(effect, Append)]
+            if appends:
+                self.journal.take(appends)
+            self.release([effect for effect in late if not isinstance(effect, Append)])
         # Behind the finalization that they rest on: what the ledger logs is never durable first.
         for block in blocks:
             self.executing.queue.put(block)
@@ -294,12 +316,17 @@ class ClusterNode:
                 responses.append(effect)
             elif isinstance(effect, Progress):
                 responses += self.answering.progressed(effect)
+                if effect.what == "forgotten":
+                    sys.stderr.write(FORGOTTEN)
             elif isinstance(effect, Provable):
                 responses += self.answering.provable(effect)
             elif isinstance(effect, Snapshot):
                 self.snapshotting.begin(effect.height, self.snapshot_made)
             elif isinstance(effect, Install):
                 self.syncing.install(effect)
+            elif isinstance(effect, Quit):
+                sys.stderr.write(f"Validator {effect.peer} sends forgeries; its link ends.\n")
+                self.transport.banish(effect.peer, effect.span_ms / 1000)
             elif isinstance(effect, Accused):
                 sys.stderr.write(f"Validator {effect.signer} signed two things that exclude.\n")
         if responses:
@@ -348,17 +375,18 @@ class ClusterNode:
     # --- the transport's handlers ----------------------------------------------------------------
     def on_frame(self, peer: int, kind: int, body: bytes) -> None:
         """Take a frame of a validator."""
-        size, frames = self.owed.get(peer, (0, 0))
-        self.owed[peer] = (size + len(body), frames + 1)
-        self.post(FromPeer(peer, kind, body))
+        self.inbox.put(peer, FromPeer(peer, kind, body))
+        self.pump_soon()
 
     def on_up(self, peer: int) -> None:
         """Hear of a connection."""
-        self.post(PeerUp(peer))
+        self.inbox.put(peer, PeerUp(peer))
+        self.pump_soon()
 
     def on_down(self, peer: int, reason: Any) -> None:
         """Hear of a connection's end."""
-        self.post(PeerDown(peer))
+        self.inbox.put(peer, PeerDown(peer))
+        self.pump_soon()
 
     def cpu_ms(self) -> dict[str, int]:
         """Say how much processor time each place of work has taken; on the loop's thread."""

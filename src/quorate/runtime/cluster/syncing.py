@@ -10,6 +10,8 @@ The order of installing, of which each step may be the last before a crash:
     the file is moved to snapshots/                              as after any snapshot
 
 The partial file stays after a crash and after a failure: its chunks are known by their digests.
+Chunks of nothing but zeros are not: in a file that was only made large enough all are there, and
+whoever names such chunks would have us read what nobody ever sent. They come again.
 """
 
 import asyncio
@@ -40,7 +42,11 @@ from quorate.runtime.home import Home
 from quorate.runtime.recover import snapshot_name
 from quorate.storage.errors import StorageRefusal
 from quorate.storage.log import Identity
-from quorate.storage.snapshot import CHUNK_BYTES
+from quorate.storage.snapshot import (
+    CHUNK_BYTES,
+    manifest_bytes_max,
+    manifest_read,
+)
 from quorate.types.records import Table
 
 SYNC_FOLDER: Final = "sync"
@@ -70,6 +76,8 @@ class Syncing:
         self.installed = installed
         self.offers: dict[int, SnapshotOffered] = {}
         self.fd = -1
+        self.opened = OpenPartial(0, 0, ())
+        self.stored: dict[int, None] = {}
         pool = concurrent.futures.ThreadPoolExecutor
         # What is fetched is written by one thread, in the order in which the core wants it.
         self.reading, self.writing = pool(1, "serving"), pool(1, "syncing")
@@ -179,27 +187,50 @@ class Syncing:
             os.ftruncate(self.fd, wanted.size)
             fsync_folder(path.parent)
             fsync_folder(self.home.path)
+            self.opened, self.stored = wanted, {}
             there = tuple(
                 index
                 for index, digest in enumerate(wanted.digests)
-                if sha256(os.pread(self.fd, CHUNK_BYTES, index * CHUNK_BYTES)).digest() == digest
+                if (chunk := self.chunk(index)).count(0) < len(chunk)
+                and sha256(chunk).digest() == digest
             )
+        self.stored = dict.fromkeys(there)
         return PartialOpened(wanted.ticket, there)
+
+    def chunk(self, index: int) -> bytes:
+        """Read a chunk of the open file."""
+        return os.pread(self.fd, CHUNK_BYTES, index * CHUNK_BYTES)
 
     def store(self, wanted: StoreChunk) -> ChunkStored:
         """Write a chunk; it need not be durable yet. Raises StorageFailed."""
         with io_failing("write to", partial_path(self.home.path)):
             write_all(self.fd, wanted.data, wanted.chunk * CHUNK_BYTES)
+        self.stored[wanted.chunk] = None
         return ChunkStored(wanted.height, wanted.chunk)
 
     def check(self, wanted: CheckSnapshot) -> SnapshotChecked:
-        """Make the file durable, then check all of it. Raises StorageFailed."""
+        """Make the file durable, then check all of it. Raises StorageFailed.
+
+        It is taken into memory only if every chunk is there and its head is that of the state.
+        """
         path = partial_path(self.home.path)
         with io_failing("sync", path):
             os.fsync(self.fd)
+        with io_failing("read", path):
+            missing = tuple(
+                index
+                for index, digest in enumerate(self.opened.digests)
+                if index not in self.stored or sha256(self.chunk(index)).digest() != digest
+            )
+            head = os.pread(self.fd, manifest_bytes_max(self.opened.size), 0)
         height, digest, root = wanted
-        fault = snapshot_fault(read_whole(path), self.home.identity, height, digest, root)
-        return SnapshotChecked(wanted.height, fault)
+        if missing:
+            fault = f"{len(missing)} chunks of the snapshot are not on disk as they came."
+            return SnapshotChecked(height, fault, missing)
+        identity = self.home.identity
+        fault = head_fault(head, self.opened.size, identity, height, root)
+        fault = fault or snapshot_fault(read_whole(path), identity, height, digest, root)
+        return SnapshotChecked(height, fault)
 
     def close(self) -> None:
         """Close the file."""
@@ -218,6 +249,23 @@ def height_of(name: str) -> int:
     stem = name.partition(".")[0]
     height = int(stem) if stem.isdecimal() and stem.isascii() else 0
     return height if name == snapshot_name(height) else 0
+
+
+def head_fault(
+    head: bytes, size: int, identity: Identity, height: int, state_root: bytes
+) -> str:
+    """Say why the first bytes of a file of that size are not those of the certified state."""
+    try:
+        manifest = manifest_read(head, identity)
+    except StorageRefusal as refused:
+        return str(refused)
+    if manifest.manifest_bytes + manifest.data_bytes != size:
+        return "The snapshot has not the size that its head says."
+    if manifest.head.height != height:
+        return f"The snapshot is of height {manifest.head.height}, not {height}."
+    if manifest.head.state_root != state_root:
+        return "The snapshot's state has not the certified root."
+    return ""
 
 
 def snapshot_fault(

@@ -12,6 +12,7 @@ class Reason(StrEnum):
     STOPPED = "this node stops"
     IDLE = "nothing was heard for too long"
     REPLACED = "the peer opened a new one"
+    BANISHED = "the peer sent forgeries, and is refused for a while"
     FRAME = "what came is no frame of a kind and size that is allowed"
     URGENT_FULL = "the peer does not take urgent frames fast enough"
     UNREACHABLE = "nobody answers at its address"

@@ -4,7 +4,8 @@ Of a pair the validator with the higher index dials and the other one listens, s
 each other at once. A peer that dials while its link stands has lost that link without our noticing:
 once the new connection has proved its key and greeted, it takes the old one's place. A dialler
 tries again after a pause that doubles, with jitter, and starts small again after a link that
-lasted.
+lasted. A peer that sends forgeries may be banished: its link ends, and neither end's dialling
+brings another about until the time is over.
 
 A handshake costs a stranger little and us a millisecond, so the ones under way are counted: an
 address has a share, and where all are taken the oldest makes room, since an honest one ends within
@@ -106,6 +107,7 @@ class Transport:
         self.handlers = handlers
         self.counters = Counters(tuple(PeerCounters() for _ in seats))
         self.links: list[Link | None] = [None for _ in seats]
+        self.banished_until_s = [0.0 for _ in seats]
         self.owed_bytes = [0 for _ in seats]
         self.owed_frames = [0 for _ in seats]
         self.listener: socket.socket | None = None
@@ -190,6 +192,18 @@ class Transport:
                 if 2 * self.owed_frames[peer] <= self.backlog.frames_max:
                     link.resume()
 
+    def banish(self, peer: int, span_s: float) -> None:
+        """End the link to a peer, and take none to it for so long from now."""
+        until_s = asyncio.get_running_loop().time() + span_s
+        self.banished_until_s[peer] = max(self.banished_until_s[peer], until_s)
+        link = self.links[peer]
+        if link is not None:
+            link.end(Reason.BANISHED)
+
+    def banished_s(self, peer: int) -> float:
+        """Say for how long yet a peer is refused; not above zero when it is not."""
+        return self.banished_until_s[peer] - asyncio.get_running_loop().time()
+
     # --- what links ask and tell ------------------------------------------------------------------
     def counters_of(self, peer: int) -> PeerCounters:
         """Give the counters of a peer."""
@@ -210,6 +224,8 @@ class Transport:
             return Reason.DIRECTION
         if self.stopping:
             return Reason.STOPPED
+        if self.banished_s(peer) > 0:
+            return Reason.BANISHED
         old = self.links[peer]
         if old is not None:
             old.end(Reason.REPLACED)
@@ -317,6 +333,7 @@ class Transport:
         loop = asyncio.get_running_loop()
         pause_s = self.limits.redial_s_min
         while True:
+            await asyncio.sleep(max(self.banished_s(peer), 0.0))
             self.counters.peers[peer].dials += 1
             raw = await self.reached(self.seats[peer])
             if raw is None:

@@ -308,6 +308,9 @@ class FullNode(Node):
             rest = []
         if not self.append_all(entries):
             return
+        if not any(isinstance(effect, Sync) for effect in waiting):
+            self.let_out(rest)
+            return
         self.log.sync_begin()
         self.let_go = rest
         delay = self.world.rng.randrange(2 * self.sync_ms) + 1 if self.sync_ms else 0

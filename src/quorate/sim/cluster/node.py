@@ -19,9 +19,11 @@ from quorate.ordering.messages import (
     Entered,
     Event,
     Finalized,
+    Forgotten,
     GaveUp,
     Journal,
     Message,
+    Offence,
     Received,
     Record,
     Tell,
@@ -80,6 +82,8 @@ class Node:
             Certify: self.on_certify,
             Finalized: self.on_finalized,
             Accuse: self.on_accuse,
+            Offence: self.on_noted,
+            Forgotten: self.on_noted,
             Entered: self.on_entered,
             GaveUp: self.on_gave_up,
             Wake: self.on_wake_asked,
@@ -395,6 +399,9 @@ class Node:
         if self.honest:
             self.world.watch.finalized(self.number, proposal.view, proposal.payload)
             self.world.finalized += 1
+
+    def on_noted(self, effect: Offence | Forgotten) -> None:
+        """Do nothing: what a core notes for its own node is no checker's business."""
 
     def on_accuse(self, effect: Accuse) -> None:
         """Hand an accusation to the checkers."""
