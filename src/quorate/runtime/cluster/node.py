@@ -277,7 +277,8 @@ class ClusterNode:
                 self.syncing.carry_out(effect)
             else:
                 late.append(effect)
-        if self.journaling or any(isinstance(effect, Sync) for effect in late):
+        wants_sync = any(isinstance(effect, Sync) for effect in late)
+        if late and (self.journaling or wants_sync):
             self.journaling += 1
             self.journal.queue.put(late)
         elif late:
