@@ -7,14 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from quorate.ordering.rounds import Round
-from quorate.ordering.simplex import Simplex
 from quorate.sim.cluster.config import ACTORS, FAULTS, Config, drawn
 from quorate.sim.cluster.failure import Outcome, Property
 from quorate.sim.cluster.run import simulate
 from quorate.sim.scenarios.catalogue import SCENARIOS, run_named
 from quorate.sim.scenarios.crash_points import points, run_points, summed
-from quorate.types.consensus import Certificate
 
 # What leaves proof of itself, and what is only a nuisance.
 PROVABLE = ("equivocator", "conflicter", "twin")
@@ -140,19 +137,12 @@ def test_a_cluster_that_cannot_go_on_is_reported() -> None:
     assert simulate(config).broken == Property.PROGRESS
 
 
-class Shameless(Simplex):
-    """A core that votes on although it sees its own signature on what it never signed."""
-
-    def recall(self, held: Round, certificate: Certificate) -> None:
-        """Do not care: the liars are such cores, and would else be stopped by it."""
-
-
 @pytest.mark.slow
 def test_a_liar_beyond_a_third_breaks_agreement() -> None:
     """A measure of the checkers: where two of four lie, agreement must break before their eyes."""
     liars = ((1, "conflicter"), (2, "conflicter"))
     config = Config(1, "too many", liars=liars, faults_ms=20_000, steps_max=40_000, loss_e3=50)
     outcomes = (
-        simulate(replace(config, seed=seed), make_core=Shameless, heals=False) for seed in range(3)
+        simulate(replace(config, seed=seed), heals=False) for seed in range(3)
     )
     assert any(each.broken in (Property.AGREEMENT, Property.CERTIFICATES) for each in outcomes)

@@ -19,6 +19,7 @@ from quorate.ordering.rules import RULES, Rules
 from quorate.ordering.simplex import Simplex
 from quorate.ordering.voting import Floor, Settings
 from quorate.sim.byzantine import Hands, actor_of
+from quorate.sim.byzantine.shameless import Shameless
 from quorate.sim.checkers.arithmetic import is_quorum, leaders
 from quorate.sim.checkers.watch import Watch
 from quorate.sim.cluster.application import Application
@@ -107,7 +108,7 @@ class World:
         """Make what a node drives."""
         if node.honest:
             return self.make_core(settings, scheme, floor, entries, self.rules)
-        core = Simplex(settings, scheme, floor, entries)
+        core = Shameless(settings, scheme, floor, entries)
         hands = Hands(node.index, scheme, self.validators, self.application, self.rng)
         return actor_of(dict(self.config.liars)[node.index], core, hands)
 
