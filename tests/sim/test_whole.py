@@ -52,7 +52,7 @@ def test_one_liar_among_four_whole_validators(actor: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 9))
+@pytest.mark.parametrize("seed", range(1, 26))
 def test_whole_validators_with_every_fault(seed: int) -> None:
     held(run_named("whole-every-fault", seed))
 
