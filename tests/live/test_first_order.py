@@ -37,7 +37,7 @@ def test_the_program_of_the_document_trades_and_its_account_is_proved(home: Path
             capture_output=True, text=True, timeout=120, env=environment(),
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "OK, order 1, filled 0, rests 20" in done.stdout
+    assert "OK, order 1, rests 20" in done.stdout
     assert "SIZE_MUST_BE_IN_RANGE" in done.stdout
     command = done.stdout.splitlines()[-1].split()
     out = home.parent / "proof.json"
@@ -61,7 +61,7 @@ def test_the_same_program_trades_on_four_validators(
             capture_output=True, text=True, timeout=120, env=environment(),
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert "OK, order 1, filled 0, rests 20" in done.stdout
+        assert "OK, order 1, rests 20" in done.stdout
         running_net.stop()
     account = done.stdout.split("--account ")[1].split()[0]
     proved = quorate("prove", net / "validator-0", "--account", account, "--out", out)

@@ -43,9 +43,9 @@ def test_a_log_says_what_was_certified(made: Written) -> None:
 @pytest.mark.parametrize(
     ("height", "words"),
     [
-        (3, "no certificate of height 3; 2 and 4 have one next to it."),
-        (0, "no certificate of height 0; 1 have one next to it."),
-        (99, "no certificate of height 99; 5 have one next to it."),
+        (3, "no certificate of height 3; the nearest heights with one: 2, 4."),
+        (0, "no certificate of height 0; the nearest heights with one: 1."),
+        (99, "no certificate of height 99; the nearest heights with one: 5."),
     ],
 )
 def test_a_height_without_certificate_is_refused(made: Written, height: int, words: str) -> None:

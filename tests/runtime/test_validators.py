@@ -217,7 +217,7 @@ MISTAKES: list[tuple[Callable[[Path, list[Home]], None], str]] = [
     (other_chain, "consensus.json is of chain 7777, but genesis.json is of chain 8; put the"),
     (other_genesis, "consensus.json is for the genesis "),
     (no_point, "consensus.json: validators[2].consensus_key is no point of the curve; it must"),
-    (not_canonical, "consensus.json: The genesis is not in its canonical form"),
+    (not_canonical, "is no consensus.json: The genesis is not in its canonical form"),
     (no_consensus, "has lost its consensus.json; put a copy back, from a peer or a backup."),
     (no_section, "config.toml has no section [cluster], which a validator of consensus.json nee"),
     (three_validators, "config.toml: cluster.peers has 4 entries, but consensus.json has 3 val"),

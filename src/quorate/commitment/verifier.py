@@ -381,7 +381,8 @@ def checked_signatures(
     entries = checkpoint["signatures"]
     require(isinstance(entries, list), "signatures is not a list")
     assert isinstance(entries, list)
-    require(len(entries) <= len(weights), "more signatures than validators")
+    count = len(entries)
+    require(count <= len(weights), f"{count} signatures, {len(weights)} validators named: name all")
     found: dict[bytes, bytes] = {}
     previous = b""
     for value in entries:

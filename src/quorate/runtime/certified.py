@@ -112,7 +112,7 @@ def certificate_at(home: Home, height: int | None) -> CheckpointCertificate:
     below = [at for at in found.heights if at < height]
     above = [at for at in found.heights if height < at <= found.signed]
     near = [str(at) for at in (*below[-1:], *above[:1])]
-    nearest = f"; {' and '.join(near)} have one next to it" if near else ""
+    nearest = f"; the nearest heights with one: {', '.join(near)}" if near else ""
     raise HomeRefused(f"{home.path} holds no certificate of height {height}{nearest}.")
 
 

@@ -133,7 +133,7 @@ def read_consensus(path: Path) -> tuple[ConsensusGenesis, bytes]:
     try:
         consensus = decode_consensus_genesis(data.removesuffix(b"\n"))
     except GenesisInvalid as error:
-        raise HomeRefused(f"{path}: {error}") from error
+        raise HomeRefused(f"{path} is no consensus.json: {error}") from error
     for index, validator in enumerate(consensus.validators):
         if address_of(validator.consensus_key) is None:
             raise HomeRefused(

@@ -129,8 +129,8 @@ class ValidatorProcess:
     def stop(self) -> None:
         """Tell it to stop, and wait. Raises ValidatorFailed when it does not end well."""
         process = self.process
-        if process is None or self.killed:
-            return
+        if process is None or self.killed or (process.poll() or 0) < 0:
+            return  # whoever sent it a signal knows, and the screen says that it has ended
         self.tell_to_stop()
         try:
             code = process.wait(STOP_S)
