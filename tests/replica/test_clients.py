@@ -174,7 +174,7 @@ def test_finalization_removes_bundles_from_every_pool() -> None:
     world = World()
     for index in range(COUNT):
         world.nodes[index].submit(1, bundle((ALICE, BOB)[index % 2], index, FUNDS))
-    world.pass_ms(100)
+    world.pass_ms(120)
     for node in world.nodes:
         assert len(node.answers) == 1
         assert len(node.core.parts.mempool) == 0 and not node.core.parts.claims.waiting
