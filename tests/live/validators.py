@@ -1,6 +1,7 @@
 """Chains of real validators for tests: make one, run each by any release, ask, wait."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -22,9 +23,23 @@ NEW = {"versions": [1, 2]}
 OLD = {"versions": [1]}
 
 
+PORTS_FIRST = 21_000
+PORTS_EACH = 1_000
+
+
+def own_ports() -> range:
+    """Give the ports of this test process, where no other one looks for any.
+
+    A port that is free need not be nobody's: a validator that is stopped wants its own back.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 10
+    first = PORTS_FIRST + worker * PORTS_EACH
+    return range(first, first + PORTS_EACH)
+
+
 def free_port_base(count: int) -> int:
     """Find so many free ports in a row."""
-    for base in range(21_000, 32_000, 16):
+    for base in own_ports()[::16]:
         taken = False
         for port in range(base, base + count):
             with socket.socket() as probe:

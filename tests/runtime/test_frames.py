@@ -28,7 +28,7 @@ from quorate.runtime.frames import (
     refused_read,
     reply_frame,
 )
-from quorate.runtime.node import listening_fault
+from quorate.runtime.server import listening_fault
 from quorate.types.codes import Reject
 from quorate.types.records import EVENT
 

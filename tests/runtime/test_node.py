@@ -48,7 +48,7 @@ class Witness:
     def sync(self) -> None:
         self.note("sync")
 
-    def call_soon_threadsafe(self, function: Any, argument: Any) -> None:
+    def call_soon_threadsafe(self, function: Any, argument: Any, *_: Any) -> None:
         many = isinstance(argument, list)
         self.note(f"{function.__name__} {len(argument) if many else argument}")
 
@@ -70,7 +70,7 @@ def test_replies_follow_the_sync_and_one_sync_covers_many_blocks(home: Home) -> 
     witness = Witness()
     node = node_of(home, witness)
     node.carry_out([*APPENDS, Sync(1), REPLY, *APPENDS, Sync(2), REPLY, Snapshot(2)])
-    assert witness.trail == ["append 4", "sync", "respond 2", "snapshot 2"]
+    assert witness.trail == ["append 4", "sync", "respond 2", "begin 2"]
     assert node.events.get() == Synced(2)
 
 

@@ -6,26 +6,22 @@ consensus key is a point of the curve is judged where keys are at hand, by the r
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from quorate.codec.genesis import (
     CHAIN_ID_MAX,
-    DEPTH_MAX,
     HEX_DIGITS,
     GenesisInvalid,
     Reader,
     canonical,
+    decode_canonical,
     integer,
     read_name,
     record,
-    refuse_number,
     sequence,
     tree_of,
-    unique_keys,
 )
-from quorate.codec.nesting import nested_deeper
 from quorate.types.consensus import (
     DIGEST_BYTES,
     KEY_BYTES,
@@ -177,25 +173,7 @@ def encode_consensus_genesis(genesis: ConsensusGenesis) -> bytes:
 
 def decode_consensus_genesis(data: bytes) -> ConsensusGenesis:
     """Read a consensus genesis from canonical JSON. Raises GenesisInvalid."""
-    if len(data) > GENESIS_BYTES_MAX:
-        raise GenesisInvalid(f"The genesis must be at most {GENESIS_BYTES_MAX} bytes long.")
-    if nested_deeper(data, DEPTH_MAX):
-        raise GenesisInvalid("The genesis is nested too deeply to be one.")
-    try:
-        tree = json.loads(
-            data,
-            object_pairs_hook=unique_keys,
-            parse_float=refuse_number,
-            parse_constant=refuse_number,
-        )
-    except ValueError as error:
-        raise GenesisInvalid(f"The genesis is not JSON: {error}.") from error
-    genesis = read_consensus_genesis(tree)
-    if canonical(tree) != data:
-        raise GenesisInvalid(
-            "The genesis is not in its canonical form: sort the keys and put nothing between them."
-        )
-    return genesis
+    return decode_canonical(data, GENESIS_BYTES_MAX, read_consensus_genesis)
 
 
 def consensus_hash(genesis: ConsensusGenesis) -> bytes:

@@ -207,10 +207,10 @@ def encode_genesis(genesis: Genesis) -> bytes:
     return canonical(tree)
 
 
-def decode_genesis(data: bytes) -> Genesis:
-    """Read a genesis from canonical JSON. Raises GenesisInvalid."""
-    if len(data) > limits.BLOCK_BYTES_MAX:
-        raise GenesisInvalid(f"The genesis must be at most {limits.BLOCK_BYTES_MAX} bytes long.")
+def decode_canonical(data: bytes, bytes_max: int, read: Callable[[Any], Made]) -> Made:
+    """Read a genesis of any kind from canonical JSON; read: from a tree. Raises GenesisInvalid."""
+    if len(data) > bytes_max:
+        raise GenesisInvalid(f"The genesis must be at most {bytes_max} bytes long.")
     if nested_deeper(data, DEPTH_MAX):
         raise GenesisInvalid("The genesis is nested too deeply to be one.")
     try:
@@ -222,12 +222,17 @@ def decode_genesis(data: bytes) -> Genesis:
         )
     except ValueError as error:
         raise GenesisInvalid(f"The genesis is not JSON: {error}.") from error
-    genesis = READ_GENESIS("", tree)
+    genesis = read(tree)
     if canonical(tree) != data:
         raise GenesisInvalid(
             "The genesis is not in its canonical form: sort the keys and put nothing between them."
         )
     return genesis
+
+
+def decode_genesis(data: bytes) -> Genesis:
+    """Read a genesis from canonical JSON. Raises GenesisInvalid."""
+    return decode_canonical(data, limits.BLOCK_BYTES_MAX, lambda tree: READ_GENESIS("", tree))
 
 
 def genesis_hash(genesis: Genesis) -> bytes:

@@ -15,12 +15,9 @@ stops without acknowledging. A failing disk stops it too, without the marker: th
 
 import asyncio
 import concurrent.futures
-import errno
 import os
 import queue
 import signal
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,15 +44,15 @@ from quorate.replica.messages import (
     Tick,
 )
 from quorate.replica.replica import Replica
-from quorate.runtime.disk import io_failing, write_whole
-from quorate.runtime.endpoint import ENDPOINT_NAME, SOCKET_NAME, Endpoint, listen_endpoint
-from quorate.runtime.errors import CannotListen, NodeHalted, NodeStopped
+from quorate.runtime.endpoint import ENDPOINT_NAME, SOCKET_NAME
+from quorate.runtime.errors import NodeHalted, NodeStopped
 from quorate.runtime.files import LogFiles
 from quorate.runtime.halt import Halt as HaltMarker
 from quorate.runtime.halt import write_halt
 from quorate.runtime.home import MIB, Home
 from quorate.runtime.server import Response, Server
-from quorate.runtime.snapshotter import COMMAND, made_read, prune_plan
+from quorate.runtime.snapshotter import Made, prune_plan
+from quorate.runtime.snapshotting import Snapshotting
 from quorate.storage.recovery import Plan
 from quorate.storage.writer import Entry, payload_bytes_max
 
@@ -71,14 +68,6 @@ class Last:
 def now_ms() -> int:
     """Read the clock."""
     return time.time_ns() // 1_000_000
-
-
-def listening_fault(error: OSError) -> str:
-    """Say why a socket cannot listen, without the words that asyncio wraps around it."""
-    if isinstance(error, socket.gaierror):
-        return str(error.strerror)
-    # Where no address of a name is one of this machine, asyncio gives no number.
-    return os.strerror(error.errno or errno.EADDRNOTAVAIL)
 
 
 def intake_limits(home: Home) -> Limits:
@@ -101,7 +90,7 @@ class Node:
         self.intake = Intake(intake_limits(home))
         self.server = Server(self.intake, self.events.put, self.admit_more)
         self.admitting = False
-        self.snapshotting: asyncio.Task[None] | None = None
+        self.snapshotting = Snapshotting(home)
         self.loop: asyncio.AbstractEventLoop
         self.admission_failure: BaseException | None = None
         self.stop_wanted: asyncio.Event
@@ -120,7 +109,7 @@ class Node:
             self.loop.add_signal_handler(number, self.stop_wanted.set)
         # Before the threads start: a port that is taken, or nobody who reads what is announced,
         # must not leave them waiting for work.
-        endpoint = await self.listen()
+        endpoint = await self.server.listen_home(self.home.path, self.home.config.listen)
         stopping = asyncio.ensure_future(self.stop_wanted.wait())
         try:
             announce(str(endpoint))
@@ -131,29 +120,12 @@ class Node:
             await self.drain(log, execution)
         finally:
             stopping.cancel()
-            if self.snapshotting is not None:
-                self.snapshotting.cancel()
+            self.snapshotting.stop()
             (self.home.path / ENDPOINT_NAME).unlink(missing_ok=True)
             (self.home.path / SOCKET_NAME).unlink(missing_ok=True)
             await self.server.close()
             for executor in (self.admission, self.recovery, self.threads):
                 executor.shutdown(wait=False)
-
-    async def listen(self) -> Endpoint:
-        """Listen where the configuration says, and leave word of it in the home.
-
-        Raises HomeRefused, CannotListen or StorageFailed.
-        """
-        home = self.home.path
-        endpoint = listen_endpoint(home, self.home.config.listen)
-        (home / SOCKET_NAME).unlink(missing_ok=True)
-        try:
-            made = await self.server.listen(endpoint)
-        except OSError as error:
-            raise CannotListen(f"Cannot listen at {endpoint}: {listening_fault(error)}.") from error
-        with io_failing("write", home / ENDPOINT_NAME):
-            write_whole(home / ENDPOINT_NAME, [f"{made}\n".encode()])
-        return made
 
     async def drain(
         self, log: "asyncio.Future[None]", execution: "asyncio.Future[None]"
@@ -289,26 +261,12 @@ class Node:
             if isinstance(effect, Stop):
                 raise NodeStopped(f"Stopped: {effect.reason}.")
             if isinstance(effect, Snapshot):
-                self.loop.call_soon_threadsafe(self.snapshot, effect.height)
+                begin = self.snapshotting.begin
+                self.loop.call_soon_threadsafe(begin, effect.height, self.snapshot_made)
 
     # --- snapshots --------------------------------------------------------------------------------
-    def snapshot(self, height: int) -> None:
-        """Start the snapshot process, unless one is at work."""
-        if self.snapshotting is None or self.snapshotting.done():
-            self.snapshotting = asyncio.ensure_future(self.snapshot_made(height))
-
-    async def snapshot_made(self, height: int) -> None:
-        """Wait for the snapshot process and act on what it found."""
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, str(self.home.path), str(height),
-            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        try:
-            output, _ = await process.communicate()
-        except asyncio.CancelledError:
-            process.kill()
-            raise
-        made = made_read(output, process.returncode or 0)
+    def snapshot_made(self, height: int, made: Made) -> None:
+        """Act on what the snapshot process found."""
         if made.fault:
             self.events.put(SnapshotMade(height, made.fault))
         elif made.snapshots:

@@ -6,13 +6,18 @@ or does not read its replies, is disconnected; its requests run on.
 """
 
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, cast
 
 from quorate.replica.intake import Intake
 from quorate.replica.messages import Answer, Asked, Level, Refuse, Reply, Request
-from quorate.runtime.endpoint import Endpoint
+from quorate.runtime.disk import io_failing, write_whole
+from quorate.runtime.endpoint import ENDPOINT_NAME, SOCKET_NAME, Endpoint, listen_endpoint
+from quorate.runtime.errors import CannotListen
 from quorate.runtime.frames import (
     CODE,
     REQUEST_BYTES_MAX,
@@ -33,6 +38,14 @@ FLUSH_POLLS: Final = 100
 FLUSH_POLL_S: Final = 0.01
 
 Response = Reply | Refuse | Answer
+
+
+def listening_fault(error: OSError) -> str:
+    """Say why a socket cannot listen, without the words that asyncio wraps around it."""
+    if isinstance(error, socket.gaierror):
+        return str(error.strerror)
+    # Where no address of a name is one of this machine, asyncio gives no number.
+    return os.strerror(error.errno or errno.EADDRNOTAVAIL)
 
 
 class Connection(asyncio.Protocol):
@@ -125,6 +138,21 @@ class Server:
         )
         host, port = self.listener.sockets[0].getsockname()[:2]
         return Endpoint(host=host, port=port)
+
+    async def listen_home(self, home: Path, listen: str) -> Endpoint:
+        """Listen where a home's configuration says, and leave word of it there.
+
+        Raises HomeRefused, CannotListen or StorageFailed.
+        """
+        endpoint = listen_endpoint(home, listen)
+        (home / SOCKET_NAME).unlink(missing_ok=True)
+        try:
+            made = await self.listen(endpoint)
+        except OSError as error:
+            raise CannotListen(f"Cannot listen at {endpoint}: {listening_fault(error)}.") from error
+        with io_failing("write", home / ENDPOINT_NAME):
+            write_whole(home / ENDPOINT_NAME, [f"{made}\n".encode()])
+        return made
 
     def add(self, connection: Connection) -> bool:
         """Number a connection, unless there are too many."""

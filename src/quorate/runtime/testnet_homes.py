@@ -25,7 +25,7 @@ COUNT: Final = 4
 NAME: Final = re.compile(r"validator-(0|[1-9][0-9]*)")
 # Ports for a testnet whose own are taken. Below those that systems give to outgoing connections.
 PORT_FIRST: Final = 10_000
-PORT_LAST: Final = 32_000
+PORT_LAST: Final = 20_000
 PORTS_EACH: Final = 16
 
 

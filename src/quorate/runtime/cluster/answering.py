@@ -23,7 +23,6 @@ from quorate.types.consensus import CheckpointCertificate
 
 WAITING_MAX: Final = 1024
 HEIGHTS_WAITED: Final = 128  # a certificate of an older height will not come any more
-ROOTS_KEPT: Final = 256
 LATENCIES_KEPT: Final = 4096
 LED_KEPT: Final = 256  # views that we lead and have no final block yet
 NO_QUORUM: Final = "No quorum has signed this height; ask again when enough validators run."

@@ -71,11 +71,10 @@ from quorate.runtime.cluster.executing import Last as LastTask
 from quorate.runtime.cluster.inbox import Inbox
 from quorate.runtime.cluster.journal import Journal, Last, Prune
 from quorate.runtime.cluster.syncing import Syncing
-from quorate.runtime.disk import io_failing, write_whole
-from quorate.runtime.endpoint import ENDPOINT_NAME, SOCKET_NAME, Endpoint, listen_endpoint
-from quorate.runtime.errors import CannotListen, NodeHalted, NodeRestart
+from quorate.runtime.endpoint import ENDPOINT_NAME, SOCKET_NAME
+from quorate.runtime.errors import NodeHalted, NodeRestart
 from quorate.runtime.home import Home
-from quorate.runtime.node import intake_limits, listening_fault
+from quorate.runtime.node import intake_limits
 from quorate.runtime.peers.frames import Lane
 from quorate.runtime.peers.transport import Limits, Transport
 from quorate.runtime.server import Server
@@ -144,7 +143,7 @@ class ClusterNode:
         self.loop.set_exception_handler(self.mistaken)
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.stop_wanted.set)
-        endpoint = await self.listen()
+        endpoint = await self.server.listen_home(self.home.path, self.home.config.listen)
         stopping = asyncio.ensure_future(self.stop_wanted.wait())
         log = self.loop.run_in_executor(self.threads, self.journal.run)
         execution = self.loop.run_in_executor(self.threads, self.executing.run)
@@ -163,19 +162,6 @@ class ClusterNode:
             await self.close(log, execution, admission)
         if self.failure is not None:
             raise self.failure
-
-    async def listen(self) -> Endpoint:
-        """Listen to clients where the configuration says. Raises CannotListen, StorageFailed."""
-        home = self.home.path
-        endpoint = listen_endpoint(home, self.home.config.listen)
-        (home / SOCKET_NAME).unlink(missing_ok=True)
-        try:
-            made = await self.server.listen(endpoint)
-        except OSError as error:
-            raise CannotListen(f"Cannot listen at {endpoint}: {listening_fault(error)}.") from error
-        with io_failing("write", home / ENDPOINT_NAME):
-            write_whole(home / ENDPOINT_NAME, [f"{made}\n".encode()])
-        return made
 
     async def close(
         self,

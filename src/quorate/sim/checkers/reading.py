@@ -11,7 +11,6 @@ from quorate.sim.checkers.one_vote import NULLIFY, Subject
 
 VOTE_FRAME: Final = 1
 CERTIFICATE_FRAME: Final = 2
-BLOCK_FRAME: Final = 4
 CHECKPOINT_FRAME: Final = 7
 
 
