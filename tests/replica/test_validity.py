@@ -20,6 +20,12 @@ from quorate.types.consensus import (
     Proposal,
     ValidatorSet,
 )
+from quorate.types.limits import (
+    BUNDLE_HEADER_BYTES,
+    BUNDLES_PER_BLOCK_MAX,
+    COMMAND_BYTES,
+    COMMANDS_PER_BLOCK_MAX,
+)
 
 PARAMETERS = ConsensusParameters(checkpoint_lag_max=8, block_bytes_max=1_000)
 PARENT = ParentRef(7, bytes([1]) * 32, 19, 5_000)
@@ -211,3 +217,18 @@ def test_the_delay_grows_and_is_capped(views: int, delay_ms: int, cap_ms: int) -
         assert then == min(now + (now + 1) // 2, limit)
     else:
         assert then == delay_ms
+
+
+def test_the_limit_of_commands_holds_whoever_knows_some_of_the_bundles() -> None:
+    """By lengths alone: what admission was asked about, and what it answered, differs by node."""
+    each = COMMANDS_PER_BLOCK_MAX // 128
+    items = tuple(
+        Item(1, at.to_bytes(2, "little") + bytes(BUNDLE_HEADER_BYTES + 63 + each * COMMAND_BYTES))
+        for at in range(129)
+    )
+    assert validity.bundles_fault(items[:128], [0] * 128) == ""
+    for rejects in ([0] * 129, [0] * 128 + [int(Reject.BLOCK_FULL_SEND_LATER)]):
+        fault = validity.bundles_fault(items, rejects)
+        assert fault == "the block has more commands than a block may"
+    many = (Item(1, b""),) * (BUNDLES_PER_BLOCK_MAX + 1)
+    assert "more items" in validity.bundles_fault(many, [0] * len(many))

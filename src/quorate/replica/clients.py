@@ -13,9 +13,10 @@ from quorate.codec.peer import Bundles, PeerKind
 from quorate.replica.blocks import hash_of
 from quorate.replica.claims import Claim, Claims
 from quorate.replica.intake import ITEM_BYTES_MIN
-from quorate.replica.mempool import OWN_CLIENTS, Bundle, Outcome
+from quorate.replica.mempool import OWN_CLIENTS, Bundle
 from quorate.replica.messages import Refuse, Request, Span
 from quorate.replica.parts import Parts
+from quorate.replica.pooling import Sifted, pooled, sifted
 from quorate.replica.replica import refused
 from quorate.replica.validator_messages import Admit, Admitted
 from quorate.types.blocks import Item
@@ -105,53 +106,29 @@ class Clients:
     def judged(self, inquiry: Inquiry, found: tuple[Bundle | Reject, ...]) -> None:
         """Put what is sound into the pool, and tell the client of what is not."""
         judgement = dict(zip(inquiry.asked, found, strict=True))
-        codes: list[int] = [0] * len(inquiry.items)
-        sound: list[Bundle] = []
-        places: list[int] = []
-        seen: dict[bytes, None] = {}
-        for at, name in enumerate(inquiry.names):
-            bundle = judgement.get(at) if at in judgement else self.parts.mempool.verified(name)
-            if isinstance(bundle, Reject):
-                codes[at] = int(bundle)
-            elif bundle is None or name in seen:
-                # Forgotten since we looked, which a full pool does; or twice in one request.
-                full = Reject.BLOCK_FULL_SEND_LATER
-                codes[at] = int(Reject.NONCE_ALREADY_USED if name in seen else full)
-            else:
-                seen[name] = None
-                sound.append(bundle)
-                places.append(at)
+        verified = self.parts.mempool.verified
+        it = sifted(
+            inquiry.names,
+            [judgement.get(at) or verified(name) for at, name in enumerate(inquiry.names)],
+        )
         if inquiry.source != OWN_CLIENTS:
-            if len(sound) < len(inquiry.items):
-                unsound = len(inquiry.items) - len(sound)
+            if len(it.sound) < len(inquiry.items):
+                unsound = len(inquiry.items) - len(it.sound)
                 self.parts.offence(inquiry.source, "gossip_unsound", unsound)
-            self.parts.mempool.add(sound, inquiry.source)
+            self.parts.mempool.add(it.sound, inquiry.source)
             return
-        self.pooled(inquiry, codes, sound, places)
+        self.pooled(inquiry, it)
 
-    def pooled(
-        self, inquiry: Inquiry, codes: list[int], sound: list[Bundle], places: list[int]
-    ) -> None:
+    def pooled(self, inquiry: Inquiry, it: Sifted) -> None:
         """Let a client's sound bundles wait, and send them to all validators."""
-        waiting: list[Bundle] = []
-        fresh: list[bytes] = []
-        outcomes = self.parts.mempool.add(sound, OWN_CLIENTS)
-        for at, bundle, outcome in zip(places, sound, outcomes, strict=True):
-            code = outcome.reject
-            if outcome == Outcome.FINAL:
-                code = Reject.NONCE_ALREADY_USED
-            if code:
-                codes[at] = int(code)
-            else:
-                waiting.append(bundle)
-                if outcome == Outcome.ADDED:
-                    fresh.append(bundle.item)
+        waiting, fresh = pooled(self.parts.mempool, it)
+        codes = tuple(it.codes)
         if not waiting:
-            span = Span(inquiry.client, inquiry.number, tuple(codes), 0, 0)
+            span = Span(inquiry.client, inquiry.number, codes, 0, 0)
             self.parts.at_once(refused(span))
             return
         names = tuple([bundle.hash for bundle in waiting])
-        self.claims.add(Claim(inquiry.client, inquiry.number, tuple(codes), names))
+        self.claims.add(Claim(inquiry.client, inquiry.number, codes, names))
         self.gossip(fresh, None)
 
     def gossip(self, items: list[bytes], peer: int | None) -> None:

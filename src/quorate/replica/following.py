@@ -7,8 +7,6 @@ a third is malicious, or that we are wrong: the node halts.
 
 from typing import Final
 
-import numpy as np
-
 from quorate.codec.consensus import CERTIFICATE_BYTES_MAX
 from quorate.codec.peer import (
     RANGE_BYTES_MAX,
@@ -22,6 +20,7 @@ from quorate.replica.blocks import Held
 from quorate.replica.building import Building
 from quorate.replica.chain import CHASE_MAX, NEVER, RANGE_RETRY_MS
 from quorate.replica.ledger import Ordered
+from quorate.replica.mempool import laid_out
 from quorate.replica.messages import Halt
 from quorate.replica.offering import refuse
 from quorate.replica.parts import Parts
@@ -29,8 +28,6 @@ from quorate.replica.ranges import range_fault
 from quorate.replica.statesync import StateSync
 from quorate.replica.validator_messages import BlocksRead, Execute, Progress, ReadBlocks
 from quorate.types.consensus import Certificate
-from quorate.types.limits import COMMAND_BYTES
-from quorate.types.records import ADMITTED
 
 RANGE_SERVED_BLOCKS: Final = 64
 BLOCKS_SENT_MAX: Final = 32  # to one peer within half a retry
@@ -93,7 +90,8 @@ class Following:
         spans, torn = parts.claims.delivered(made.hashes, header.height, header.time_ms)
         for reply in torn:
             parts.after.append(reply)
-        rows, commands = laid_out(made)
+        assert made.bundles is not None
+        rows, commands = laid_out(made.bundles)
         ordered = Ordered(
             header.height,
             header.time_ms,
@@ -304,14 +302,3 @@ class Following:
         if self.wanted_of(peer) and self.statesync.cannot_serve(peer) and mute:
             self.parts.chain.wanted = None
             self.fetch()
-
-
-def laid_out(made: Held) -> tuple[object, object]:
-    """Lay a block's bundles out for execution: ADMITTED[n], uint8[m, 64]."""
-    assert made.bundles is not None
-    rows = np.frombuffer(bytearray(b"".join([b.row for b in made.bundles])), ADMITTED)
-    counts = rows["count"].astype(np.int64)
-    rows["first"] = np.cumsum(counts) - counts
-    octets = bytearray(b"".join([b.commands for b in made.bundles]))
-    return rows, np.frombuffer(octets, np.uint8).reshape(-1, COMMAND_BYTES)
-

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha256
 from heapq import heapify, heappop, heappush
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import numpy as np
 
 from quorate.admission.judge import AdmittedBlock
 from quorate.codec.items import ITEM_HEAD
@@ -186,6 +188,15 @@ def bundles_of(items: Sequence[Item], admitted: AdmittedBlock) -> list[Bundle | 
     return found
 
 
+def laid_out(bundles: Sequence[Bundle]) -> tuple[Any, Any]:
+    """Lay a block's bundles out for execution: ADMITTED[n], uint8[m, 64]."""
+    rows = np.frombuffer(bytearray(b"".join([bundle.row for bundle in bundles])), ADMITTED)
+    counts = rows["count"].astype(np.int64)
+    rows["first"] = np.cumsum(counts) - counts
+    octets = bytearray(b"".join([bundle.commands for bundle in bundles]))
+    return rows, np.frombuffer(octets, np.uint8).reshape(-1, COMMAND_BYTES)
+
+
 class Mempool:
     """What waits for a block, what was verified, and what was finalized lately."""
 
@@ -332,6 +343,13 @@ class Mempool:
                 if len(order) > bound:
                     recent.discard(order.popleft())
         return before - len(self.waiting)
+
+    def dropped(self, names: Iterable[bytes]) -> None:
+        """Remove what will not be in a block, and forget it: it may be sent again."""
+        for name in names:
+            slot = self.waiting.pop(name, None)
+            if slot is not None:
+                self.unlink(slot)
 
     def expired(self, block_time_ms: int) -> list[Bundle]:
         """Remove and give what no block from this time on can execute; refuse such from now on."""

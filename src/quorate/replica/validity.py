@@ -19,6 +19,13 @@ from quorate.types.consensus import (
     Proposal,
     ValidatorSet,
 )
+from quorate.types.limits import (
+    BUNDLE_HEADER_BYTES,
+    BUNDLES_PER_BLOCK_MAX,
+    COMMAND_BYTES,
+    COMMANDS_PER_BLOCK_MAX,
+    SIGNATURE_BYTES,
+)
 
 # Whether a signature of a checkpoint is that of the validator with this index.
 SignatureHolds = Callable[[int, bytes], bool]
@@ -84,12 +91,23 @@ def lag_fault(header: Header, lag_max: int) -> str:
 
 
 def items_fault(items: tuple[Item, ...], rejects: Sequence[int], header: Header) -> str:
-    """Say what is wrong with a block's items; rejects: the code that admission gave each.
-
-    The same words under two signatures are two items: execution refuses the second by its nonce.
-    """
+    """Say what is wrong with a block's items; rejects: the code that admission gave each."""
     if len(items) != header.items_count:
         return "the block has another number of items than its header says"
+    return bundles_fault(items, rejects)
+
+
+def bundles_fault(items: Sequence[Item], rejects: Sequence[int]) -> str:
+    """Say what is wrong with the items of a block, whichever engine orders it.
+
+    The same words under two signatures are two items: execution refuses the second by its nonce.
+    The limit of commands is judged by the lengths alone, before any code of admission: a validator
+    that knows some of the bundles already has asked admission for the others only.
+    """
+    if len(items) > BUNDLES_PER_BLOCK_MAX:
+        return "the block has more items than a block may"
+    if sum([commands_within(item) for item in items]) > COMMANDS_PER_BLOCK_MAX:
+        return "the block has more commands than a block may"
     if len(rejects) != len(items):
         return "the block's items were not all judged"
     for index, code in enumerate(rejects):
@@ -98,6 +116,11 @@ def items_fault(items: tuple[Item, ...], rejects: Sequence[int], header: Header)
     if len({(item.kind, item.data) for item in items}) != len(items):
         return "the block has an item twice"
     return ""
+
+
+def commands_within(item: Item) -> int:
+    """Say how many commands an item's length has room for; exact where its structure is sound."""
+    return max(len(item.data) - BUNDLE_HEADER_BYTES - SIGNATURE_BYTES, 0) // COMMAND_BYTES
 
 
 def checkpoint_fault(

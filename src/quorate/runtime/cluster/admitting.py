@@ -15,10 +15,14 @@ from quorate.admission import Chain, admit_block
 from quorate.replica.mempool import bundles_of
 from quorate.replica.validator_messages import FOR_BLOCK, Admit, Admitted
 from quorate.types.blocks import Item
+from quorate.types.limits import COMMAND_BYTES, COMMANDS_PER_BLOCK_MAX
 
 SHARED_MIN: Final = 64  # signatures from which on a second thread is worth waking
 BATCH_ITEMS: Final = 256  # reached, a batch is closed: some 10 ms of signatures
 BATCH_BYTES: Final = 1 << 20
+# Admission lays out the commands of one block, no more: questions that could hold more together are
+# asked apart, or the last one's bundles would be refused for want of room.
+ROOM_BYTES: Final = COMMANDS_PER_BLOCK_MAX * COMMAND_BYTES
 
 
 class Admitting:
@@ -64,13 +68,17 @@ class Admitting:
         items = size = 0
         while self.waiting and items < BATCH_ITEMS and size < BATCH_BYTES:
             source = FOR_BLOCK if FOR_BLOCK in self.waiting else next(iter(self.waiting))
+            admit = self.waiting[source][0]
+            more = sum(len(item.data) for item in admit.items)
+            if batch and size + more > ROOM_BYTES:
+                break
             questions = self.waiting.pop(source)
-            admit = questions.popleft()
+            questions.popleft()
             if questions:
                 self.waiting[source] = questions  # behind the others
             batch.append(admit)
             items += len(admit.items)
-            size += sum(len(item.data) for item in admit.items)
+            size += more
         return batch
 
     def answer(self, batch: list[Admit]) -> None:
