@@ -6,7 +6,7 @@ It shares no table with the source, so that a wrong table shows.
 import numpy as np
 
 from quorate.types.codes import Reject
-from quorate.types.records import COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION
+from quorate.types.records import COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION, VALIDATOR_COMMAND
 
 TRADING = {
     1: "market side price size tif flags expiry_ms cloid_hi cloid_lo",
@@ -34,6 +34,7 @@ LEDGER = {
     32: "asset address sub amount limit_a",
 }
 TAIL = {255: "base_asset name lot_units margin_schedule fee_schedule slippage_max_ppm"}
+REGISTER = {54: "key_type key power"}
 FLAGS_ALLOWED = {1: 0x7F, 5: 0x3C, 6: 0x3C}
 ANY_SIGN = {(1, "cloid_hi"), (1, "cloid_lo"), (3, "cloid_hi"), (3, "cloid_lo")}
 ANY_SIGN |= {(6, "cloid_hi"), (6, "cloid_lo"), (50, "size"), (52, "cloid_hi"), (52, "cloid_lo")}
@@ -60,7 +61,12 @@ def order_agrees(row: np.void) -> bool:
 def command_code(record: bytes) -> Reject:
     """Judge one command without its neighbours."""
     op = record[0]
-    readings = ((COMMAND, TRADING), (LEDGER_COMMAND, LEDGER), (LISTING_CONTINUATION, TAIL))
+    readings = (
+        (COMMAND, TRADING),
+        (LEDGER_COMMAND, LEDGER),
+        (LISTING_CONTINUATION, TAIL),
+        (VALIDATOR_COMMAND, REGISTER),
+    )
     known = [(reading, table) for reading, table in readings if op in table]
     if not known:
         return Reject.OPERATION_MUST_BE_KNOWN
@@ -83,9 +89,17 @@ def command_code(record: bytes) -> Reject:
         return Reject.FLAGS_MUST_AGREE
     if op == 52 and not name_is_sound(record[40:56]):
         return Reject.FIELD_MUST_BE_IN_RANGE
+    if op == 54 and not key_is_sound(int(row["key_type"]), bytes(record[7:40])):
+        return Reject.FIELD_MUST_BE_IN_RANGE
     if op == 255 and not name_is_sound(row["name"].tobytes()):
         return Reject.FIELD_MUST_BE_IN_RANGE
     return Reject.OK
+
+
+def key_is_sound(key_type: int, key: bytes) -> bool:
+    if key_type == 1:
+        return key.endswith(b"\0")
+    return key_type == 2 and key.startswith((b"\2", b"\3"))
 
 
 def commands_code(data: bytes) -> Reject:

@@ -74,7 +74,8 @@ def test_every_byte_of_every_operation() -> None:
         c.Transfer(0, bytes(20), 1, 5), c.OpenSubaccount(2), c.Faucet(5),
         c.Deposit(0, bytes(20), 1, 5), c.ListMarket(1, MARKET), c.SetStatus(1, 2),
         c.SetFeeTier(1, 2, -3, 4), c.SetMarginTier(1, 2, 3), c.AddAsset(1, 6, "WETH"),
-        c.Upgrade(2, 50), c.SetMark(1, 5),
+        c.Upgrade(2, 50),
+        c.SetValidator(2, b"\2" * 33, 5), c.SetMark(1, 5),
     ]  # fmt: skip
     assert [sample.op for sample in samples] == list(c.COMMANDS)
     for sample in samples:
@@ -105,6 +106,27 @@ def test_every_byte_of_every_operation() -> None:
 )
 def test_flags_agree(place: c.Place, code: Reject) -> None:
     assert code_of(bundle(c.encode_command(place))) == code
+
+
+@pytest.mark.parametrize(
+    ("key_type", "key", "code"),
+    [
+        (1, bytes(33), Reject.OK),
+        (1, b"\xff" * 32 + b"\0", Reject.OK),
+        (1, b"\xff" * 32 + b"\1", Reject.FIELD_MUST_BE_IN_RANGE),
+        (2, b"\2" + b"\xff" * 32, Reject.OK),
+        (2, b"\3" + bytes(32), Reject.OK),
+        (2, b"\4" + b"\xff" * 32, Reject.FIELD_MUST_BE_IN_RANGE),
+        (2, bytes(33), Reject.FIELD_MUST_BE_IN_RANGE),
+    ],
+)
+def test_validator_keys_have_the_form_of_their_type(
+    key_type: int, key: bytes, code: Reject
+) -> None:
+    sound = bundle(c.encode_command(c.SetValidator(key_type, key, 5)))
+    assert code_of(sound) == code
+    for unknown in (0, 3, 255):
+        assert code_of(changed(sound, 33, unknown)) == Reject.FIELD_MUST_BE_IN_RANGE
 
 
 def test_continuations() -> None:

@@ -16,7 +16,7 @@ from quorate.types import limits
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "wire.md").read_text(encoding="ascii")
 EXAMPLE = tomllib.loads(re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)[0])
-BYTE = {"side", "tif", "flags", "kind", "status"}
+BYTE = {"side", "tif", "flags", "kind", "status", "key_type"}
 U32 = {"market", "asset", "slot", "sub", "base_asset", "margin_schedule", "fee_schedule"}
 
 
@@ -48,21 +48,26 @@ def test_limits_in_the_text() -> None:
     assert limits.BLOCK_BYTES_MAX == 16 * 2**20
 
 
-@pytest.mark.parametrize("name", ["native", "typed"])
+@pytest.mark.parametrize("name", ["native", "typed", "governance"])
 def test_the_worked_example(name: str) -> None:
     part = {field: bytes.fromhex(digits) for field, digits in EXAMPLE[name].items()}
-    key, address = bytes.fromhex(EXAMPLE["key"]), bytes.fromhex(EXAMPLE["address"])
-    assert key == crypto.key_from_seed("alice")
+    signing, address = bytes.fromhex(EXAMPLE["key"]), bytes.fromhex(EXAMPLE["address"])
+    assert signing == crypto.key_from_seed("alice")
     chain = chain_of(77, bytes.fromhex(EXAMPLE["genesis_hash"]))
     unsigned = part["header"] + part["command"]
     items = decode_items(part["item_head"] + unsigned + part["signature"])
     assert isinstance(items, tuple) and len(items) == 1
     assert item_digest(items[0].kind, unsigned, chain) == part["digest"]
-    assert crypto.sign_recoverable(key, part["digest"]) == part["signature"]
+    assert crypto.sign_recoverable(signing, part["digest"]) == part["signature"]
     admitted = admit(items[0], chain)
     assert isinstance(admitted, AdmittedItem)
     assert (admitted.signer, admitted.account) == (address, 3)
     place = c.Place(1, 1, 60_000, 5, 1, 0x20, 1_700_000_060_000, 7)
     target = bytes.fromhex("14791697260e4c9a71f18484c9f997b308e59325")
-    said = {"native": place, "typed": c.Withdraw(0, target, 2_500_000)}
+    key = c.validator_key(1, bytes.fromhex(EXAMPLE["validator"]))
+    said = {
+        "native": place,
+        "typed": c.Withdraw(0, target, 2_500_000),
+        "governance": c.SetValidator(1, key, 10),
+    }
     assert c.decode_commands(admitted.commands) == [said[name]]

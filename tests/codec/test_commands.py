@@ -9,9 +9,14 @@ from hypothesis import strategies as st
 
 from quorate.codec import commands as c
 from quorate.codec.layout import LAYOUTS, Form, is_name, used_bits
-from quorate.types.codes import Op, Tif
+from quorate.types.codes import KeyType, Op, Tif
 from quorate.types.limits import INT64_MAX
-from quorate.types.records import COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION
+from quorate.types.records import (
+    COMMAND,
+    LEDGER_COMMAND,
+    LISTING_CONTINUATION,
+    VALIDATOR_COMMAND,
+)
 from tests.codec import values
 
 
@@ -58,6 +63,22 @@ def test_a_listing_reads_back_as_two_numpy_records(spec: values.MarketSpec) -> N
     assert tail["slippage_max_ppm"] == spec.slippage_max_ppm
 
 
+def test_a_validator_reads_back_as_a_numpy_record() -> None:
+    key = c.validator_key(KeyType.ED25519, bytes(range(32)))
+    row = np.frombuffer(c.encode_command(c.SetValidator(1, key, 9)), VALIDATOR_COMMAND)[0]
+    assert (row["op"], row["key_type"], row["power"]) == (54, 1, 9)
+    assert row["key"].tobytes() == bytes(range(32)) + b"\0"
+    assert not row["zero"].any() and not row["reserved"].any()
+    longer = bytes([3, *range(32)])
+    assert c.validator_key(KeyType.SECP256K1, longer) == longer
+
+
+@pytest.mark.parametrize(("kind", "length"), [(1, 31), (1, 33), (2, 32), (2, 34)])
+def test_a_key_of_another_length_stops_its_caller(kind: int, length: int) -> None:
+    with pytest.raises(AssertionError):
+        c.validator_key(kind, bytes(length))
+
+
 def test_rows_equal_the_builders() -> None:
     count = 100
     prices = np.arange(1, count + 1)
@@ -67,6 +88,11 @@ def test_rows_equal_the_builders() -> None:
     assert rows.tobytes() == c.encode_commands(built)
     ledger = c.command_rows(Op.OPEN_SUBACCOUNT, 2, sub=np.array([4, 5]))
     assert ledger.tobytes() == c.encode_commands([c.OpenSubaccount(4), c.OpenSubaccount(5)])
+    keys = [bytes([k]) * 32 + b"\0" for k in (1, 2)]
+    columns = np.array([list(key) for key in keys], np.uint8)
+    register = c.command_rows(Op.SET_VALIDATOR, 2, key_type=1, key=columns, power=np.array([0, 7]))
+    said = [c.SetValidator(1, key, power) for key, power in zip(keys, (0, 7), strict=True)]
+    assert register.tobytes() == c.encode_commands(said)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +110,10 @@ def test_rows_equal_the_builders() -> None:
         c.SetStatus(1, 5),
         c.RevokeAgent(bytes(19)),
         c.RevokeAgent(5),
+        c.SetValidator(0, bytes(33), 1),
+        c.SetValidator(3, bytes(33), 1),
+        c.SetValidator(1, bytes(32), 1),
+        c.SetValidator(1, bytes(33), -1),
         c.AddAsset(1, 6, ""),
         c.AddAsset(1, 6, "a b"),
         c.AddAsset(1, 6, "seventeen-letters"),

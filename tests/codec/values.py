@@ -13,7 +13,7 @@ from quorate.types.blocks import (
     MarginTier,
     MarketSpec,
 )
-from quorate.types.codes import Flag, Tif
+from quorate.types.codes import Flag, KeyType, Tif
 
 ADDRESSES = st.binary(min_size=20, max_size=20)
 U32 = st.integers(0, 2**32 - 1)
@@ -70,6 +70,14 @@ OWNER = st.one_of(
     st.builds(c.Transfer, U32, ADDRESSES, U32, POSITIVE),
     st.builds(c.OpenSubaccount, U32),
 )
+ED25519_KEYS = st.binary(min_size=32, max_size=32).map(lambda key: key + b"\0")
+SECP256K1_KEYS = st.builds(
+    lambda sign, x: sign + x, st.sampled_from([b"\2", b"\3"]), st.binary(min_size=32, max_size=32)
+)
+VALIDATORS = st.one_of(
+    st.builds(c.SetValidator, st.just(int(KeyType.ED25519)), ED25519_KEYS, POSITIVE),
+    st.builds(c.SetValidator, st.just(int(KeyType.SECP256K1)), SECP256K1_KEYS, POSITIVE),
+)
 COMMANDS = st.one_of(
     places(),
     st.builds(c.Cancel, POSITIVE),
@@ -89,6 +97,7 @@ COMMANDS = st.one_of(
     st.builds(c.SetMarginTier, U32, POSITIVE, POSITIVE),
     st.builds(c.AddAsset, U32, POSITIVE, NAMES),
     st.builds(c.Upgrade, POSITIVE, POSITIVE),
+    VALIDATORS,
     st.builds(c.SetMark, U32, POSITIVE),
 )
 

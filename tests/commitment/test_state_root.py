@@ -50,6 +50,24 @@ def test_the_state_root_is_the_definition() -> None:
         assert tree.update(views, NO_CHANGE) == tree.root == naive_root(tables)
 
 
+def test_a_later_table_counts_from_its_first_row_on() -> None:
+    later = TableShape(12, "later", 72, empty_is_unused=True)
+    tables = tables_of(5, (1, 20, 20))
+    before, tree = StateTree(SHAPES), StateTree((*SHAPES, later))
+    assert before.root == tree.root
+    dirty = [np.arange(count, dtype=np.int64) for count in (1, 20, 20)]
+    before.update(views_of(tables), dirty)
+    empty = naive.table_view([], 72)
+    assert tree.update([*views_of(tables), empty], [*dirty, NOTHING]) == before.root
+    assert tree.full_root([*views_of(tables), empty]) == before.root
+    first = naive.table_view([bytes(72)], 72)
+    root = tree.update([*views_of(tables), first], [*NO_CHANGE, np.arange(1, dtype=np.int64)])
+    assert root == tree.full_root([*views_of(tables), first]) != before.root
+    tops = {shape.id: naive.table_root(table) for shape, table in zip(SHAPES, tables, strict=True)}
+    tops[12] = naive.table_root([bytes(72)])
+    assert root == naive.tree_root({i: tops.get(i, bytes(32)) for i in range(16)}, 4)
+
+
 def test_siblings_lead_from_every_table_to_the_state_root() -> None:
     tree = StateTree(SHAPES)
     tables = tables_of(5, (1, 20, 20))

@@ -55,8 +55,11 @@ OTHER = st.one_of(
     st.builds(c.Transfer, st.integers(0, 1), st.sampled_from(PEOPLE).map(address), st.just(0),
               st.integers(1, 10**12)),
 )  # fmt: skip
+KEY = st.sampled_from([bytes([k]) * 32 + b"\0" for k in (1, 2, 3)])
+VALIDATOR = st.builds(c.SetValidator, st.just(1), KEY, st.integers(0, 2))
 STEP = st.one_of(
     st.tuples(st.sampled_from(PEOPLE), st.one_of(RESTING, RESTING, TAKING, SPOT, OTHER)),
+    st.tuples(st.just("governance"), VALIDATOR),
     st.tuples(st.just("oracle"), st.builds(c.SetMark, st.just(1), st.integers(90_000, 110_000))),
 )
 

@@ -5,24 +5,46 @@ import hashlib
 import numpy as np
 import pytest
 
+from quorate.codec import commands as c
+from quorate.commitment.state_root import StateTree
 from quorate.execution.image import same
 from quorate.replica.executor import Executor
 from quorate.replica.replay import Replay
 from quorate.replica.state import image_root, snapshot_chunks, snapshot_image
+from quorate.replica.views import SHAPES, ImageTables
+from quorate.runtime import development
 from quorate.storage.errors import SnapshotDamaged, StorageRefusal
 from quorate.types.records import Table
 from tests.replica.world import (
     IDENTITY,
     MACHINES,
+    bundle,
     executor_of,
     logged,
     machine_of,
     random_trading,
     replica_of,
+    request,
     run_blocks,
 )
 
+GOVERNANCE = development.role_key("governance")
 TRADING = random_trading(24)
+VALIDATORS = [bytes([number]) * 32 for number in (1, 2, 3)]
+TRADING[5:5] = [
+    [
+        request(
+            100,
+            bundle(
+                GOVERNANCE,
+                0,
+                *(c.SetValidator(1, c.validator_key(1, key), 10) for key in VALIDATORS),
+            ),
+        )
+    ],
+    [request(101, bundle(GOVERNANCE, 1, c.SetValidator(1, c.validator_key(1, VALIDATORS[1]), 0)))],
+]
+HEIGHT = len(TRADING)
 
 
 def snapshot_of(executor: Executor) -> bytes:
@@ -37,7 +59,7 @@ def test_spec_kernels_and_a_restored_state_give_the_same_bytes() -> None:
     assert snapshot_of(kernel.executor) == data
     for kind in MACHINES:
         head, image = snapshot_image(data, IDENTITY)
-        assert head.height == 24 and head.state_root == spec.executor.root
+        assert head.height == HEIGHT and head.state_root == spec.executor.root
         assert snapshot_of(Executor(machine_of(kind, image))) == data
 
 
@@ -89,3 +111,30 @@ def test_tables_that_do_not_fit_together_are_refused() -> None:
     chunks = snapshot_chunks(IDENTITY, tuple(image), bytes(32))
     with pytest.raises(SnapshotDamaged, match="do not fit together"):
         snapshot_image(b"".join(chunks), IDENTITY)
+
+
+def test_the_register_is_part_of_the_state() -> None:
+    replica = replica_of("kernel")
+    run_blocks(replica, TRADING)
+    rows = replica.executor.tables.rows(Table.VALIDATORS)
+    assert rows["power"].tolist() == [10, 0, 10]
+    assert [key.tobytes()[:32] for key in rows["key"]] == VALIDATORS
+    assert rows["changed_height"].tolist() == [6, 7, 6]
+    image = list(replica.executor.image())
+    register = image[Table.VALIDATORS].rows.copy()
+    register["power_before"][1] = 0
+    image[Table.VALIDATORS] = type(image[0])(Table.VALIDATORS, register, b"")
+    assert image_root(tuple(image)) != replica.executor.root
+
+
+@pytest.mark.parametrize("kind", MACHINES)
+def test_an_empty_register_leaves_the_root_of_a_state_without_one(kind: str) -> None:
+    replica = replica_of(kind)
+    run_blocks(replica, TRADING[:5])
+    views = ImageTables(replica.executor.image()).views()
+    before = StateTree(SHAPES[: Table.VALIDATORS]).full_root(views[: Table.VALIDATORS])
+    assert replica.executor.root == before
+    run_blocks(replica, TRADING[5:6])
+    views = ImageTables(replica.executor.image()).views()
+    without = StateTree(SHAPES[: Table.VALIDATORS]).full_root(views[: Table.VALIDATORS])
+    assert replica.executor.root == image_root(replica.executor.image()) != without

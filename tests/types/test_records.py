@@ -7,7 +7,7 @@ from quorate.execution.spec.tables import ROW_TYPES
 from quorate.types import codes, limits
 from quorate.types.records import POSITION, ROW_DTYPES, Table
 
-UNNAMED = ("reserved",)
+UNNAMED = ("reserved", "zero")
 
 
 def named(names: tuple[str, ...]) -> list[str]:

@@ -46,6 +46,8 @@ def drawn(rng: random.Random, field: Field) -> c.Value:
         return "".join(rng.choices(LETTERS, k=rng.randrange(1, 17)))
     if field.form == Form.ADDRESS:
         return rng.randbytes(20)
+    if field.form == Form.KEY:
+        return rng.randbytes(field.width)
     if field.form == Form.CLOID:
         return rng.choice([0, 1, 2**64, 2**127, 2**128 - 1, rng.getrandbits(128)])
     if field.bits >> 8 * field.width - 1 == 0 or field.name == "flags":

@@ -3,7 +3,7 @@
 The kernel reads the tables below, which are made from codec/layout.py, one 8-byte word at a time.
 It says what is wrong with a bundle by the code of the first thing that is wrong: lengths, then
 header, then commands in order, and in a command: operation, unused bits, ranges, agreement of
-flags, name, continuation. Signatures are not looked at.
+flags, name, key, continuation. Signatures are not looked at.
 """
 
 from typing import Final
@@ -22,9 +22,9 @@ from quorate.codec.layout import (
 )
 from quorate.compiled import helper, kernel
 from quorate.types import limits
-from quorate.types.codes import Flag, Kind, Op, Reject, Tif
+from quorate.types.codes import Flag, KeyType, Kind, Op, Reject, Tif
 from quorate.types.limits import INT64_MAX
-from quorate.types.records import COMMAND
+from quorate.types.records import COMMAND, VALIDATOR_COMMAND
 
 WORDS: Final = limits.COMMAND_BYTES // 8
 OPS: Final = tuple(LAYOUTS)
@@ -47,10 +47,10 @@ def sign_words(op: Op) -> list[int]:
     return words
 
 
-def bounds_of(op: Op, wire: str) -> tuple[int, int]:
+def bounds_of(op: Op, offset: int) -> tuple[int, int]:
     """Give the bounds of one of the two enums of the head word; anything where it is unused."""
     for field in LAYOUTS[op]:
-        if field.wire == wire:
+        if (field.offset, field.width) == (offset, 1):
             return field.low, field.high
     return 0, 255
 
@@ -71,22 +71,26 @@ def name_table() -> NDArray[np.int64]:
     return np.array([found[0] if found else NO_NAME for found in starts], np.int64)
 
 
+SIDE_AT: Final = 1  # or a market's kind or status, or the type of a validator's key
+TIF_AT: Final = 2
+
 # Numba freezes these into the machine code, and the code's cache is keyed by all sources.
 INDEX: Final = index_table()
 USED: Final = np.array([np.frombuffer(used_bits(op), "<i8") for op in OPS], np.int64)
 SIGNS: Final = np.array([sign_words(op) for op in OPS], np.int64)
-SIDES: Final = np.array([bounds_of(op, "side") for op in OPS], np.int64)
-TIFS: Final = np.array([bounds_of(op, "tif") for op in OPS], np.int64)
+SIDES: Final = np.array([bounds_of(op, SIDE_AT) for op in OPS], np.int64)
+TIFS: Final = np.array([bounds_of(op, TIF_AT) for op in OPS], np.int64)
 NAME_AT: Final = name_table()
 IS_OWNER: Final = np.array([op in OWNER_OPS for op in OPS], np.int64)
 
 assert all(
-    is_free(field) or field.wire in ("side", "tif")
+    is_free(field) or (field.width == 1 and field.offset in (SIDE_AT, TIF_AT))
     for fields in LAYOUTS.values()
     for field in fields
     if field.form == Form.INT
 ), "the kernel checks signs, `side` and `tif`, and no other bound"
-assert [field_at(COMMAND, wire)[0] for wire in ("side", "tif", "flags")] == [1, 2, 3]
+assert [field_at(COMMAND, wire)[0] for wire in ("side", "tif", "flags")] == [SIDE_AT, TIF_AT, 3]
+assert field_at(VALIDATOR_COMMAND, "key_type")[0] == SIDE_AT
 
 OK: Final = int(Reject.OK)
 KIND: Final = int(Reject.KIND_MUST_BE_KNOWN)
@@ -107,6 +111,10 @@ EIP712: Final = int(Kind.EIP712)
 OP_PLACE: Final = int(Op.PLACE)
 OP_LIST: Final = int(Op.LIST_MARKET)
 OP_CONTINUATION: Final = int(Op.CONTINUATION)
+OP_VALIDATOR: Final = int(Op.SET_VALIDATOR)
+ED25519: Final = int(KeyType.ED25519)
+KEY_AT: Final = field_at(VALIDATOR_COMMAND, "key")[0]
+ED25519_BYTES: Final = 32
 SLIDE: Final = int(Flag.SLIDE)
 POST_ONLY: Final = int(Flag.POST_ONLY)
 MARKET: Final = int(Flag.MARKET)
@@ -156,6 +164,14 @@ def name_holds(data, at):  # type: ignore[no-untyped-def]
 
 
 @helper
+def key_holds(data, at, key_type):  # type: ignore[no-untyped-def]
+    """Say whether a key has the form of its type; whether it is a point of a curve is not asked."""
+    if key_type == ED25519:
+        return data[at + ED25519_BYTES] == 0
+    return data[at] == 2 or data[at] == 3
+
+
+@helper
 def flags_agree(head, price, expiry_ms):  # type: ignore[no-untyped-def]
     """Say whether time in force, flags, price and expiry of an order go together."""
     tif = (head >> 16) & 0xFF
@@ -194,6 +210,8 @@ def command_checked(data, at):  # type: ignore[no-untyped-def]
         if not flags_agree(word_at(data, at), word_at(data, at + 8), word_at(data, at + 24)):
             return AGREE
     if NAME_AT[row] != NO_NAME and not name_holds(data, at + NAME_AT[row]):
+        return RANGE
+    if data[at] == OP_VALIDATOR and not key_holds(data, at + KEY_AT, side):
         return RANGE
     return OK
 

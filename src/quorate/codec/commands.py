@@ -15,9 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from quorate.codec.layout import CLOID_BYTES, LAYOUTS, NAME_BYTES, Field, Form, is_name
 from quorate.types.blocks import MarketSpec
-from quorate.types.codes import Op
+from quorate.types.codes import KeyType, Op
 from quorate.types.limits import COMMAND_BYTES
-from quorate.types.records import ADDRESS_BYTES, COMMAND, LEDGER_COMMAND
+from quorate.types.records import (
+    COMMAND,
+    LEDGER_COMMAND,
+    VALIDATOR_COMMAND,
+    VALIDATOR_KEY_BYTES,
+)
 
 Value = int | bytes | str
 
@@ -193,6 +198,16 @@ class Upgrade:
 
 
 @dataclass(frozen=True, slots=True)
+class SetValidator:
+    """`key`: 33 bytes, as `validator_key` writes it; `power` 0 removes."""
+
+    op: ClassVar[Op] = Op.SET_VALIDATOR
+    key_type: int
+    key: bytes
+    power: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetMark:
     op: ClassVar[Op] = Op.SET_MARK
     market: int
@@ -202,10 +217,17 @@ class SetMark:
 Command = (
     Place | Cancel | CancelClient | CancelAll | Modify | ModifyClient | Deadman
     | ApproveAgent | RevokeAgent | Withdraw | Transfer | OpenSubaccount | Faucet | Deposit
-    | ListMarket | SetStatus | SetFeeTier | SetMarginTier | AddAsset | Upgrade | SetMark
+    | ListMarket | SetStatus | SetFeeTier | SetMarginTier | AddAsset | Upgrade
+    | SetValidator | SetMark
 )  # fmt: skip
 COMMANDS: Final[dict[Op, Any]] = {kind.op: kind for kind in Command.__args__}
 assert set(COMMANDS) == set(Op) - {Op.CONTINUATION}
+
+
+def validator_key(key_type: int, key: bytes) -> bytes:
+    """Write a public key as the 33 bytes of SET_VALIDATOR: Ed25519 32, secp256k1 33 compressed."""
+    assert len(key) == (32 if key_type == KeyType.ED25519 else VALIDATOR_KEY_BYTES), len(key)
+    return key.ljust(VALIDATOR_KEY_BYTES, b"\0")
 
 
 def field_bytes(field: Field, value: Value) -> bytes:
@@ -214,7 +236,7 @@ def field_bytes(field: Field, value: Value) -> bytes:
         assert field.form == Form.NAME and is_name(value), f"{field.name}: {value!r}"
         return value.encode("ascii").ljust(NAME_BYTES, b"\0")
     if isinstance(value, bytes):
-        assert field.form == Form.ADDRESS and len(value) == ADDRESS_BYTES, field.name
+        assert field.form in (Form.ADDRESS, Form.KEY) and len(value) == field.width, field.name
         return value
     if field.form == Form.CLOID:
         assert 0 <= value < 1 << 8 * CLOID_BYTES, f"{field.name}: {value}"
@@ -230,7 +252,7 @@ def field_value(field: Field, raw: bytes) -> Value:
     """Read one value from the bytes of its field."""
     if field.form == Form.NAME:
         return raw.rstrip(b"\0").decode("ascii")
-    if field.form == Form.ADDRESS:
+    if field.form in (Form.ADDRESS, Form.KEY):
         return raw
     if field.form == Form.CLOID:
         half = CLOID_BYTES // 2
@@ -321,11 +343,13 @@ def decode_commands(data: bytes) -> list[Command]:
 def command_rows(op: Op, count: int, **columns: ArrayLike) -> NDArray[np.uint8]:
     """Build `count` records of one operation from columns; uint8[count, 64].
 
-    Columns are scalars or arrays of length `count`, named as in COMMAND or LEDGER_COMMAND
+    Columns are scalars or arrays of length `count`, named as in the operation's reading
     (types/records.py). Values are not checked here; admission does.
     """
     assert op not in (Op.LIST_MARKET, Op.CONTINUATION), "a listing is built by ListMarket"
     reading = LEDGER_COMMAND if Op.APPROVE_AGENT <= op <= Op.DEPOSIT else COMMAND
+    if op == Op.SET_VALIDATOR:
+        reading = VALIDATOR_COMMAND
     rows = np.zeros(count, reading)
     rows["op"] = op
     for name, column in columns.items():

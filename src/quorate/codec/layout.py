@@ -12,13 +12,15 @@ from typing import Final
 
 import numpy as np
 
-from quorate.types.codes import Flag, MarketKind, MarketStatus, Op, Side, Tif
+from quorate.types.codes import Flag, KeyType, MarketKind, MarketStatus, Op, Side, Tif
 from quorate.types.limits import COMMAND_BYTES, INT64_MAX
 from quorate.types.records import (
     ADDRESS_BYTES,
     COMMAND,
     LEDGER_COMMAND,
     LISTING_CONTINUATION,
+    VALIDATOR_COMMAND,
+    VALIDATOR_KEY_BYTES,
 )
 
 INT64_MIN: Final = -INT64_MAX - 1
@@ -32,12 +34,16 @@ MODIFY_FLAGS: Final = Flag.STP_MASK | Flag.STP_MASTER | Flag.POST_ONLY
 
 
 class Form(IntEnum):
-    """How the bytes of a field read: INT little-endian; CLOID two i64, high half first."""
+    """How the bytes of a field read: INT little-endian; CLOID two i64, high half first.
+
+    KEY: a validator's public key, padded to 33 bytes.
+    """
 
     INT = 0
     ADDRESS = 1
     CLOID = 2
     NAME = 3
+    KEY = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,18 @@ def ledger(wire: str, name: str = "", **bounds: int) -> Field:
 def listing(wire: str) -> Field:
     """Define an integer of the LISTING_CONTINUATION reading."""
     return integer(LISTING_CONTINUATION, wire)
+
+
+def validator(wire: str, **bounds: int) -> Field:
+    """Define an integer of the VALIDATOR_COMMAND reading."""
+    return integer(VALIDATOR_COMMAND, wire, "", **bounds)
+
+
+def validator_key() -> Field:
+    """Define the public key of a validator."""
+    offset, width, _ = field_at(VALIDATOR_COMMAND, "key")
+    assert width == VALIDATOR_KEY_BYTES
+    return Field("key", "key", Form.KEY, offset, width, 0, 0, 0)
 
 
 CLOID: Final = Field(
@@ -182,6 +200,11 @@ LAYOUTS: Final[dict[Op, tuple[Field, ...]]] = {
         text(COMMAND, "cloid_hi"),
     ),
     Op.UPGRADE: (trading("price", "version"), trading("size", "height")),
+    Op.SET_VALIDATOR: (
+        validator("key_type", low=min(KeyType), high=max(KeyType)),
+        validator_key(),
+        validator("power"),
+    ),
     Op.SET_MARK: (trading("market"), trading("price", "mark_ticks")),
     Op.CONTINUATION: (
         listing("base_asset"),

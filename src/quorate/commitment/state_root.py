@@ -1,6 +1,7 @@
 """The state root: one tree of 16 table roots over the trees of all tables.
 
-Leaf i of the top tree is the root of the table with id i; an unused id is 32 zero bytes. All tables
+Leaf i of the top tree is the root of the table with id i; an unused id is 32 zero bytes, and so
+is, while it has no rows, a table that came later: states of before keep their root. All tables
 have the same depth, so a leaf of the whole stands at one known depth, and its table id and slot are
 its path.
 
@@ -16,6 +17,8 @@ import numpy as np
 
 from quorate.commitment.sha256 import DIGEST_BYTES, I64
 from quorate.commitment.tree import (
+    DEPTH,
+    EMPTY,
     NODE_MESSAGE_BYTES,
     HashCount,
     TableTree,
@@ -31,13 +34,15 @@ SCRUB_PERIOD = 1024
 class TableShape(NamedTuple):
     """The bytes of a table's leaves: a row, then any number of pieces of `tail_bytes_each`.
 
-    `tail_bytes_each` is 0 for a table without tails.
+    `tail_bytes_each` is 0 for a table without tails. `empty_is_unused`: without rows the table
+    counts as an id that is not in use.
     """
 
     id: int
     name: str
     row_bytes: int
     tail_bytes_each: int = 0
+    empty_is_unused: bool = False
 
 
 class Mismatch(NamedTuple):
@@ -88,7 +93,8 @@ class StateTree:
         """Put the tables' roots at their ids."""
         leaves = [bytes(DIGEST_BYTES)] * TABLES_MAX
         for shape, root in zip(self.tables, roots, strict=True):
-            leaves[shape.id] = root
+            if not (shape.empty_is_unused and root == EMPTY[DEPTH]):
+                leaves[shape.id] = root
         return leaves
 
     def checked_views(self, views: Sequence[TableView]) -> None:

@@ -10,5 +10,6 @@ KERNEL_MODULES: tuple[str, ...] = (
     "quorate.execution.kernels.sweeps",
     "quorate.commitment.sha256",
     "quorate.execution.kernels.indexes",
+    "quorate.execution.kernels.advice",
     "quorate.admission.structure",
 )

@@ -14,7 +14,7 @@ import numpy as np
 
 from quorate.execution.spec.rows import Position
 from quorate.execution.spec.tables import ROW_TYPES, Tables
-from quorate.types.limits import SCHEDULES_MAX, TIERS_PER_SCHEDULE
+from quorate.types.limits import SCHEDULES_MAX, TIERS_PER_SCHEDULE, VALIDATOR_ROWS_MAX
 from quorate.types.records import POSITION, ROW_DTYPES, Table
 
 Image = tuple["TableImage", ...]
@@ -34,8 +34,14 @@ class ImageRefused(ValueError):
     """An image whose parts do not fit together; the sentence says where."""
 
 
-def high_water(table: Table, ledger: Any) -> int:
-    """Rows of a table that have ever been used; `ledger` is the ledger's row, by name or field."""
+def high_water(table: Table, ledger: Any, rows: Any) -> int:
+    """Rows of a table that have ever been used.
+
+    ledger: its row, by name or field. rows: the table's own; the register of validators is dense
+    and has no count in the ledger.
+    """
+    if table == Table.VALIDATORS:
+        return int(np.count_nonzero(rows["key_type"]))
     if table in (Table.CHAIN, Table.LEDGER, Table.PARAMETERS):
         return 1
     if table in (Table.MARGIN_TIERS, Table.FEE_TIERS):
@@ -59,8 +65,10 @@ def checked(image: Image) -> Image:
     for part in image:
         if part.rows.dtype != ROW_DTYPES[part.table]:
             raise ImageRefused(f"{part.table.name}: wrong row layout")
-        if len(part.rows) != high_water(part.table, ledger):
+        if len(part.rows) != high_water(part.table, ledger, part.rows):
             raise ImageRefused(f"{part.table.name}: row count differs from the high-water mark")
+        if part.table == Table.VALIDATORS and len(part.rows) > VALIDATOR_ROWS_MAX:
+            raise ImageRefused("VALIDATORS: more rows than the register has")
         if len(part.tail) != int(tail_bytes(part.table, part.rows).sum()):
             raise ImageRefused(f"{part.table.name}: tail length differs from the rows' counts")
     return image
@@ -81,7 +89,7 @@ def packer(dtype: Any) -> tuple[struct.Struct, Callable[[Any], tuple[Any, ...]]]
     form, names = "<", []
     for name in dtype.names:
         kind = dtype[name]
-        if name == "reserved":
+        if name in ("reserved", "zero"):
             form += f"{kind.itemsize}x"
             continue
         form += f"{kind.itemsize}s" if kind.shape else LETTERS[kind.str]
@@ -121,7 +129,7 @@ def image_of(t: Tables) -> Image:
     for table in Table:
         dtype = ROW_DTYPES[table]
         width = dtype.itemsize
-        raw = bytearray(high_water(table, ledger) * width)
+        raw = bytearray(high_of(t, table, ledger) * width)
         tail: list[bytes] = []
         for slot, row in sorted(t.rows[table].items()):
             raw[slot * width : slot * width + width] = row_bytes(row)
@@ -129,9 +137,16 @@ def image_of(t: Tables) -> Image:
                 tail.extend(map(row_bytes, row.positions))
             elif table == Table.NONCES:
                 tail.append(struct.pack(f"<{len(row.nonces)}q", *row.nonces))
-        assert len(raw) == high_water(table, ledger) * width, f"{table.name}: a row too many"
+        assert len(raw) == high_of(t, table, ledger) * width, f"{table.name}: a row too many"
         parts.append(TableImage(table, np.frombuffer(raw, dtype), b"".join(tail)))
     return tuple(parts)
+
+
+def high_of(t: Tables, table: Table, ledger: Any) -> int:
+    """High-water mark of a table of the spec."""
+    if table == Table.VALIDATORS:
+        return len(t.rows[table])
+    return high_water(table, ledger, None)
 
 
 def tables_of(image: Image) -> Tables:

@@ -25,6 +25,7 @@ from quorate.execution.kernels.state import (
 )
 from quorate.execution.spec import block as spec_block
 from quorate.execution.spec.genesis import genesis_state
+from quorate.execution.spec.signers import bundle_hopeless
 from quorate.types.blocks import Admitted, Genesis
 from quorate.types.codes import OrderRule
 from quorate.types.limits import COMMAND_BYTES, PROTOCOL_VERSIONS
@@ -35,8 +36,12 @@ from quorate.types.records import (
     LEDGER_COMMAND,
     LISTING_CONTINUATION,
     POSITION,
+    VALIDATOR_COMMAND,
     Table,
 )
+
+# One command's 64 bytes, as the kernels read them.
+READINGS = (COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION, VALIDATOR_COMMAND)
 
 
 class Machine(Protocol):
@@ -50,6 +55,9 @@ class Machine(Protocol):
 
     def announce(self, version: int, height: int) -> None:
         """Have the next version of the rules begin at a height, as governance does by UPGRADE."""
+
+    def hopeless(self, bundles: Any, time_ms: int) -> Any:
+        """Codes of bundles, ADMITTED[n], that no block from time_ms on can execute: int64[n]."""
 
     def image(self) -> Image:
         """Copy of the whole committed state."""
@@ -107,6 +115,20 @@ class SpecMachine:
         chain.version_next, chain.version_next_height = version, height
         self.tables.put(Table.CHAIN, 0, chain)
 
+    def hopeless(self, bundles: Any, time_ms: int) -> Any:
+        """See `Machine.hopeless`."""
+        codes = [
+            bundle_hopeless(
+                self.tables,
+                row["signer"].tobytes(),
+                int(row["nonce"]),
+                int(row["expiry_ms"]),
+                time_ms,
+            )
+            for row in bundles
+        ]
+        return np.array(codes, np.int64)
+
     def image(self) -> Image:
         """Copy of the whole committed state."""
         return image_of(self.tables)
@@ -120,9 +142,10 @@ class KernelMachine:
 
     def __init__(self, image: Image, secrets: Any) -> None:
         # Importing the kernels compiles them; whoever only reads an image does not pay for that.
-        from quorate.execution.kernels import block, indexes, sweeps
+        from quorate.execution.kernels import advice, block, indexes, sweeps
 
         self.kernels, self.indexes, self.sweeps = block, indexes, sweeps
+        self.advice = advice
         self.s: State = allocate(np.asarray(secrets, np.int64))
         self.fields = plain_fields(self.s)
         self.now = self.fields["now"][0]
@@ -188,7 +211,7 @@ class KernelMachine:
         assert bundles.dtype == ADMITTED and commands.shape[1:] == (COMMAND_BYTES,)
         bundles = np.require(bundles, requirements=["C", "W"])
         flat = np.require(commands, requirements=["C", "W"]).reshape(-1)
-        readings = [flat.view(each) for each in (COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION)]
+        readings = [flat.view(each) for each in READINGS]
         order = self._order(bundles, readings[0])
         now = self.now
         now["height"], now["time_ms"], now["events"], now["examined"] = height, time_ms, 0, 0
@@ -231,13 +254,20 @@ class KernelMachine:
         chain = self.fields["chain"][0]
         chain["version_next"], chain["version_next_height"] = version, height
 
+    def hopeless(self, bundles: Any, time_ms: int) -> Any:
+        """See `Machine.hopeless`."""
+        codes = np.zeros(len(bundles), np.int64)
+        writable = np.require(bundles, requirements=["C", "W"])
+        self.advice.bundles_hopeless(self.s, writable, time_ms, codes)
+        return codes
+
     # --- what commitment reads -----------------------------------------------------------------
     def dirty(self) -> dict[Table, Any]:
         """Slots that changed since the last call, int64 and ascending; the flags are cleared."""
         small = self.fields["small_dirty"]
         found: dict[Table, Any] = {}
         for table in Table:
-            high = high_water(table, self.ledger)
+            high = self.high(table)
             if table in SMALL_TABLES:
                 touched = small[table] or table in (Table.CHAIN, Table.LEDGER)
                 found[table] = np.arange(high if touched else 0, dtype=np.int64)
@@ -258,7 +288,7 @@ class KernelMachine:
 
     def high(self, table: Table) -> int:
         """High-water mark of a table."""
-        return high_water(table, self.ledger)
+        return high_water(table, self.ledger, self.rows(table))
 
 
 def plain_fields(s: State) -> dict[str, Any]:

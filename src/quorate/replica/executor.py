@@ -106,6 +106,10 @@ class Executor:
             return version_after(asdict(self.machine.tables.row(Table.CHAIN, 0)), height)
         return version_after(self.chain(), height)
 
+    def hopeless(self, rows: Any) -> Any:
+        """Say which of ADMITTED[n] no later block can execute: codes, 0 for the rest, int64[n]."""
+        return self.machine.hopeless(rows, self.time_ms)
+
     def announce(self, version: int, height: int) -> None:
         """Have a version begin at the next height, before that block is executed."""
         assert height == self.height + 1

@@ -21,6 +21,7 @@ from quorate.types.limits import (
     ORDERS_MAX,
     POSITIONS_MAX,
     SESSIONS_MAX,
+    VALIDATOR_ROWS_MAX,
 )
 from quorate.types.records import POSITION, ROW_DTYPES, Table
 
@@ -34,6 +35,7 @@ ROWS_MAX: Final = {
     Table.LEVELS: LEVELS_MAX,
     Table.SESSIONS: SESSIONS_MAX,
     Table.NONCES: NONCE_ROWS_MAX,
+    Table.VALIDATORS: VALIDATOR_ROWS_MAX,
 }
 TABLE_BYTES_MAX: Final = (
     sum([ROW_DTYPES[table].itemsize * ROWS_MAX.get(table, 1) for table in Table])

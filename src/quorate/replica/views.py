@@ -17,7 +17,13 @@ from quorate.execution.machine import KernelMachine, Machine
 from quorate.types.records import POSITION, ROW_DTYPES, TAIL_BYTES, Table
 
 SHAPES = tuple(
-    TableShape(table, table.name, ROW_DTYPES[table].itemsize, TAIL_BYTES.get(table, 0))
+    TableShape(
+        table,
+        table.name,
+        ROW_DTYPES[table].itemsize,
+        TAIL_BYTES.get(table, 0),
+        empty_is_unused=table == Table.VALIDATORS,
+    )
     for table in Table
 )
 
@@ -65,7 +71,7 @@ class KernelTables:
 
     def high(self, table: Table) -> int:
         """Give a table's high-water mark."""
-        return high_water(table, self.arrays[Table.LEDGER][0])
+        return high_water(table, self.arrays[Table.LEDGER][0], self.arrays[table])
 
     def rows(self, table: Table) -> Any:
         """See `Tables.rows`."""

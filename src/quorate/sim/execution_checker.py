@@ -11,6 +11,8 @@ from quorate.types.records import ASSET_KEY, POSITION, ROW_DTYPES, Table
 
 Rows = dict[str, list[Any]]
 NONCES_KEPT: Final = 100
+VALIDATORS_KEPT: Final = 256
+UNUSED: Final = ("reserved", "zero")
 
 
 class Checker:
@@ -25,8 +27,9 @@ class Checker:
         for part in image:
             assert part.rows.dtype == ROW_DTYPES[part.table]
             self.columns[part.table] = columns(part.rows)
-            if "reserved" in part.rows.dtype.names and part.rows["reserved"].any():
-                self.fault(f"{part.table.name}: reserved bytes are not zero")
+            for name in UNUSED:
+                if name in part.rows.dtype.names and part.rows[name].any():
+                    self.fault(f"{part.table.name}: {name} bytes are not zero")
         cells = np.frombuffer(image[Table.ACCOUNTS].tail, POSITION)
         self.positions = split(columns(cells), self.columns[Table.ACCOUNTS]["positions_count"])
         numbers = np.frombuffer(image[Table.NONCES].tail, "<i8").tolist()
@@ -257,11 +260,30 @@ class Checker:
             self.fault(f"the cursor of the switches stands on account {cursor}, which is not armed")
 
 
+    # --- the register of validators ---------------------------------------------------------
+    def register(self) -> None:
+        """No unused row between used ones, no key twice, powers and heights in their bounds."""
+        v = self.columns[Table.VALIDATORS]
+        height = self.columns[Table.CHAIN]["height"][0]
+        keys = list(zip(v["key_type"], v["key"], strict=True))
+        if len(set(keys)) != len(keys) or len(keys) > VALIDATORS_KEPT:
+            self.fault("validators: a key stands twice, or there are too many")
+        for slot, (kind, key) in enumerate(keys):
+            sound = any(key) and key[32] == 0 if kind == 1 else kind == 2 and key[0] in (2, 3)
+            if not sound:
+                self.fault(f"validator {slot}: its key has not the form of type {kind}")
+            if not all(0 <= v[name][slot] <= 2**40 for name in ("power", "power_before")):
+                self.fault(f"validator {slot}: a power is out of bounds")
+            first, last = v["height_before"][slot], v["changed_height"][slot]
+            if not 0 <= first < last <= height or (not first and v["power_before"][slot]):
+                self.fault(f"validator {slot}: changed at {first}, then at {last}")
+
+
 def columns(rows: Any) -> Rows:
     """Columns of a structured array: lists of int, or of bytes."""
     made: Rows = {}
     for name in rows.dtype.names:
-        if name == "reserved":
+        if name in UNUSED:
             continue
         column = rows[name]
         made[name] = [one.tobytes() for one in column] if column.ndim > 1 else column.tolist()
@@ -287,4 +309,5 @@ def faults(image: Any, time_ms: int) -> list[str]:
     checker.accounts()
     checker.conservation()
     checker.signers()
+    checker.register()
     return checker.found

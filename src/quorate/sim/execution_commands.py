@@ -6,8 +6,14 @@ from typing import Any, Final
 from quorate.codec import commands as c
 from quorate.execution.spec.tables import Tables
 from quorate.types.blocks import Genesis, MarketSpec
-from quorate.types.codes import Flag, MarketKind, MarketStatus, Stp, Tif
-from quorate.types.limits import DAY_MS, INT64_MAX, SUPPLY_MAX
+from quorate.types.codes import Flag, KeyType, MarketKind, MarketStatus, Stp, Tif
+from quorate.types.limits import (
+    DAY_MS,
+    INT64_MAX,
+    SUPPLY_MAX,
+    VALIDATOR_POWER_MAX,
+    VALIDATOR_ROWS_MAX,
+)
 from quorate.types.records import ASSET_KEY, Table
 
 USD: Final = 10**6
@@ -29,6 +35,8 @@ class Author:
         rich_e6: int,
     ) -> None:
         self.rng, self.genesis = rng, genesis
+        # Its own, so that trade in a world does not depend on what is said of validators.
+        self.register = random.Random(genesis.governance.hex())
         self.owners, self.agents, self.strangers = owners, agents, strangers
         self.time_ms = self.height = self.accounts_high = self.order_id_next = 0
         self.accounts: dict[bytes, list[int]] = {}
@@ -307,7 +315,8 @@ class Author:
     # --- commands of roles ------------------------------------------------------------------
     def role_command(self) -> c.Command:
         """What only a role may say, said by anybody."""
-        return self.rng.choice([self.deposit, self.mark, self.governance])()
+        made: c.Command = self.rng.choice([self.deposit, self.mark, self.governance])()
+        return self.validator(1) if self.register.random() < 0.1 else made
 
     def deposit(self) -> c.Command:
         rng, asset = self.rng, self.asset_drawn()
@@ -354,6 +363,18 @@ class Author:
             rng.choice([len(self.markets) + 1, len(self.markets) + 1, 1, 0]), self.listing()
         )
 
+    def validator(self, number: int) -> c.Command:
+        """A power for the key of that number, of either type; once in a while for no key at all."""
+        rng = self.register
+        ends = (0, VALIDATOR_POWER_MAX, VALIDATOR_POWER_MAX + 1, INT64_MAX)
+        power = rng.choice([0, 0, 0, 1, 1, 2, rng.choice(ends)])
+        key_type = rng.choice([KeyType.ED25519, KeyType.ED25519, KeyType.SECP256K1])
+        if rng.random() < 0.02:
+            return c.SetValidator(int(KeyType.ED25519), bytes(33), power)
+        # The two keys of a number differ in their type and their last byte.
+        key = b"\2" + number.to_bytes(2, "little") + b"\2" * 29 + bytes([key_type - 1])
+        return c.SetValidator(int(key_type), key, power)
+
     def listing(self) -> MarketSpec:
         """A market like the first ones, or one that passes some limit."""
         rng = self.rng
@@ -392,4 +413,10 @@ class Author:
                 c.encode_command(c.SetStatus(slot, int(MarketStatus.OPEN)))
                 for slot in range(1, len(self.markets) + 1)
             )
+        for _ in range(self.register.choice([0, 0, 1, 2, 5])):
+            data += c.encode_command(self.validator(self.register.randrange(5)))
+        if self.register.random() < 0.03:
+            # More keys than the register has rows.
+            numbers = range(5, VALIDATOR_ROWS_MAX + 60)
+            data += b"".join(c.encode_command(self.validator(number)) for number in numbers)
         return [data[at : at + 64] for at in range(0, len(data), 64)]

@@ -113,6 +113,20 @@ MUTATIONS: Final = (
         "pass",
         "the dry run of fill-or-kill forgets what it took from a maker",
     ),
+    Mutation(
+        "register_kept",
+        "governance",
+        'if row["power"] == 0 and row["changed_height"] <= settled:',
+        'if row["power"] == 0 and row["changed_height"] < settled:',
+        "a removed validator keeps its row for a block too long",
+    ),
+    Mutation(
+        "register_before",
+        "governance",
+        'elif row["changed_height"] != height:',
+        'elif row["changed_height"] < 0:',
+        "a validator's row forgets the change before the last",
+    ),
 )
 NAMES: Final = tuple(mutation.name for mutation in MUTATIONS)
 

@@ -40,6 +40,7 @@ class Op(IntEnum):
     SET_MARGIN_TIER = 51
     ADD_ASSET = 52
     UPGRADE = 53
+    SET_VALIDATOR = 54
     SET_MARK = 64
     CONTINUATION = 255
 
@@ -89,6 +90,13 @@ class MarketStatus(IntEnum):
     POST_ONLY = 2
     REDUCE_ONLY = 3
     HALTED = 4
+
+
+class KeyType(IntEnum):
+    """What kind of public key a validator of the register has."""
+
+    ED25519 = 1
+    SECP256K1 = 2
 
 
 class OrderRule(IntEnum):

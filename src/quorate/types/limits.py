@@ -28,6 +28,10 @@ POSITIONS_PER_ACCOUNT_MAX: Final = 64
 ORDERS_PER_ACCOUNT_MAX: Final = 8192
 SESSIONS_PER_ACCOUNT_MAX: Final = 64
 SUBACCOUNTS_MAX: Final = 2**7  # numbers below it: one deposit must not fill the table
+VALIDATOR_ROWS_MAX: Final = 256
+VALIDATOR_POWER_MAX: Final = 2**40
+# A removal's row keeps its place until every engine has told of it: this many blocks.
+VALIDATOR_ROW_KEPT_BLOCKS: Final = 3
 
 # Prices, sizes, money.
 PRICE_TICKS_MAX: Final = 2**40 - 1
@@ -99,6 +103,9 @@ assert (CASH_MAX_E6 // PPM + 1) * PPM + PPM * PPM < INT64_MAX
 assert RATE_MAX_PPM < PPM and MARGIN_RATE_MAX_PPM < PPM and SLIPPAGE_MAX_PPM < PPM
 # Market orders widen a price by the slippage.
 assert PRICE_TICKS_MAX * (PPM + SLIPPAGE_MAX_PPM) < INT64_MAX
+# A whole register stays below what CometBFT allows a validator set (v0.38 spec, Validators).
+assert VALIDATOR_ROWS_MAX * VALIDATOR_POWER_MAX < 2**63 // 8
+assert VALIDATOR_ROWS_MAX <= 2**TREE_DEPTH
 # A session's leverage test multiplies whole account notionals, divided by leverage, by 100.
 assert 2 * POSITIONS_PER_ACCOUNT_MAX * POSITION_NOTIONAL_MAX_E6 < INT64_MAX // 2
 assert LEVERAGE_MIN_E2 >= 100 and LEVERAGE_MAX_E2 * 100 + LEVERAGE_MAX_E2 < INT64_MAX

@@ -18,11 +18,12 @@ import numpy as np
 from quorate.types import limits
 
 ADDRESS_BYTES: Final = 20
+VALIDATOR_KEY_BYTES: Final = 33
 ASSET_KEY: Final = 0x8000_0000  # position keys at and above this are asset numbers, below markets
 
 
 class Table(IntEnum):
-    """Order of the table roots under the state root. 12 to 15 are reserved for later tables."""
+    """Order of the table roots under the state root. 13 to 15 are reserved for later tables."""
 
     CHAIN = 0
     LEDGER = 1
@@ -36,6 +37,7 @@ class Table(IntEnum):
     LEVELS = 9
     SESSIONS = 10
     NONCES = 11
+    VALIDATORS = 12
 
 
 CHAIN = np.dtype(
@@ -237,6 +239,19 @@ NONCES = np.dtype(
         ("reserved", "<i8", (3,)),
     ]
 )
+# One validator of the register, with its last two changes: what an engine that applies a change two
+# heights later needs in order to know the set that the next change meets.
+VALIDATOR = np.dtype(
+    [
+        ("key", "u1", (33,)),
+        ("key_type", "u1"),
+        ("zero", "u1", (6,)),
+        ("power", "<i8"),
+        ("changed_height", "<i8"),
+        ("power_before", "<i8"),
+        ("height_before", "<i8"),
+    ]
+)
 ROW_DTYPES: Final = {
     Table.CHAIN: CHAIN,
     Table.LEDGER: LEDGER,
@@ -250,11 +265,12 @@ ROW_DTYPES: Final = {
     Table.LEVELS: LEVEL,
     Table.SESSIONS: SESSION,
     Table.NONCES: NONCES,
+    Table.VALIDATORS: VALIDATOR,
 }
 TAIL_BYTES: Final = {Table.ACCOUNTS: 64, Table.NONCES: 8}  # bytes of one tail element
 
 # --- wire --------------------------------------------------------------------------------------
-# One command, 64 bytes, in three readings that share the first eight.
+# One command, 64 bytes, in four readings.
 COMMAND = np.dtype(
     [
         ("op", "u1"),
@@ -294,6 +310,16 @@ LISTING_CONTINUATION = np.dtype(
         ("margin_schedule", "<u4"),
         ("fee_schedule", "<u4"),
         ("slippage_max_ppm", "<i8"),
+        ("reserved", "<i8", (2,)),
+    ]
+)
+VALIDATOR_COMMAND = np.dtype(
+    [
+        ("op", "u1"),
+        ("key_type", "u1"),
+        ("zero", "u1", (5,)),
+        ("key", "u1", (33,)),
+        ("power", "<i8"),
         ("reserved", "<i8", (2,)),
     ]
 )
@@ -376,6 +402,7 @@ LEDGER_EVENT = np.dtype(
 assert COMMAND.itemsize == limits.COMMAND_BYTES
 assert LEDGER_COMMAND.itemsize == limits.COMMAND_BYTES
 assert LISTING_CONTINUATION.itemsize == limits.COMMAND_BYTES
+assert VALIDATOR_COMMAND.itemsize == limits.COMMAND_BYTES
 assert BUNDLE_HEADER.itemsize == limits.BUNDLE_HEADER_BYTES
 assert EVENT.itemsize == LEDGER_EVENT.itemsize == 112
 assert POSITION.itemsize == TAIL_BYTES[Table.ACCOUNTS]

@@ -26,6 +26,7 @@ from quorate.execution.kernels.governance import (
     set_margin_tier,
     set_mark,
     set_status,
+    set_validator,
     upgrade,
 )
 from quorate.execution.kernels.maps import find_client, find_order
@@ -42,6 +43,7 @@ from quorate.execution.kernels.signatures import (
     LEDGER_COMMANDS,
     LISTINGS,
     RECORD,
+    VALIDATOR_COMMANDS,
 )
 from quorate.execution.kernels.signers import begin_bundle
 from quorate.execution.kernels.state import (
@@ -69,6 +71,7 @@ OP_OPEN, OP_FAUCET, OP_DEPOSIT = int(Op.OPEN_SUBACCOUNT), int(Op.FAUCET), int(Op
 OP_LIST, OP_STATUS = int(Op.LIST_MARKET), int(Op.SET_STATUS)
 OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
 OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
+OP_VALIDATOR = int(Op.SET_VALIDATOR)
 # Position cells that one command can take: two accounts, each moving to its largest extent.
 CELLS_OF_COMMAND = 128
 NONCE_CELLS_OF_BUNDLE = 16
@@ -147,7 +150,7 @@ def run_account_op(s, op, signer, command, expiry_ms):
 
 
 @helper
-def run_governance_op(s, op, signer, command, listings, at):
+def run_governance_op(s, op, signer, command, listings, validators, at):
     """Commands of governance and oracle."""
     market = i8(command["market"])
     if op == OP_MARK:
@@ -166,11 +169,13 @@ def run_governance_op(s, op, signer, command, listings, at):
         )
     if op == OP_UPGRADE:
         return upgrade(s, signer, command["price"], command["size"])
+    if op == OP_VALIDATOR:
+        return set_validator(s, signer, validators[at])
     return list_market(s, signer, command, listings[at + 1])
 
 
 @helper
-def run_command(s, signer, commands, ledger_commands, listings, at):
+def run_command(s, signer, commands, ledger_commands, listings, validators, at):
     """Execute one command and close it with its receipt."""
     now = s.now[0]
     now["receipt_end"] = 0
@@ -187,7 +192,7 @@ def run_command(s, signer, commands, ledger_commands, listings, at):
     elif op <= OP_DEPOSIT:
         code = run_account_op(s, op, signer, ledger_commands[at], command["expiry_ms"])
     else:
-        code = run_governance_op(s, op, signer, command, listings, at)
+        code = run_governance_op(s, op, signer, command, listings, validators, at)
     event = s.events[emit(s, RECEIPT)]
     event["end"] = now["receipt_end"]
     event["code"] = code
@@ -200,8 +205,12 @@ def run_command(s, signer, commands, ledger_commands, listings, at):
     event["remaining"] = now["receipt_remaining"]
 
 
-@kernel(numba.types.int64(RECORD, BUNDLES, COMMANDS, LEDGER_COMMANDS, LISTINGS, INT64S, INT64S))
-def run_block(s, bundles, commands, ledger_commands, listings, order, cursor):
+@kernel(
+    numba.types.int64(
+        RECORD, BUNDLES, COMMANDS, LEDGER_COMMANDS, LISTINGS, VALIDATOR_COMMANDS, INT64S, INT64S
+    )
+)
+def run_block(s, bundles, commands, ledger_commands, listings, validators, order, cursor):
     """Run a block from `cursor` on; DONE at its end, else what must be seen to before going on.
 
     order, int64[n]: the bundles as they execute. cursor, int64[2]: place in `order`, command in
@@ -226,7 +235,8 @@ def run_block(s, bundles, commands, ledger_commands, listings, order, cursor):
                     event["account"] = now["account"]
                     break
             at = bundle["first"] + cursor[1]
-            run_command(s, bundle["signer"], commands, ledger_commands, listings, at)
+            signer = bundle["signer"]
+            run_command(s, signer, commands, ledger_commands, listings, validators, at)
             cursor[1] += 2 if commands[at]["op"] == OP_LIST else 1
         cursor[0] += 1
         cursor[1] = 0

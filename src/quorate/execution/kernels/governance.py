@@ -8,6 +8,7 @@ from quorate.execution.kernels.rows import (
     T_CHAIN,
     T_FEE_TIERS,
     T_MARGIN_TIERS,
+    T_VALIDATORS,
     bytes_copy,
     bytes_equal,
 )
@@ -32,6 +33,9 @@ from quorate.types.limits import (
     SUPPLY_MAX,
     TIERS_PER_SCHEDULE,
     UPGRADE_NOTICE_BLOCKS_MIN,
+    VALIDATOR_POWER_MAX,
+    VALIDATOR_ROW_KEPT_BLOCKS,
+    VALIDATOR_ROWS_MAX,
 )
 
 i8 = np.int64
@@ -47,11 +51,11 @@ STATUS_UNKNOWN = int(R.STATUS_MUST_BE_KNOWN)
 PRICE_RANGE = int(R.PRICE_MUST_BE_IN_RANGE)
 FIELD_RANGE = int(R.FIELD_MUST_BE_IN_RANGE)
 TIER_FOLLOW = int(R.TIER_MUST_FOLLOW_THE_LAST)
+TABLE_FULL = int(R.TABLE_FULL_SEND_LATER)
 UPGRADE_NOTICE, UPGRADE_FOLLOW = int(R.UPGRADE_NEEDS_NOTICE), int(R.UPGRADE_VERSION_MUST_FOLLOW)
 SPOT, PERPETUAL = int(MarketKind.SPOT), int(MarketKind.PERPETUAL)
 STATUS_OPEN, STATUS_HALTED = int(MarketStatus.OPEN), int(MarketStatus.HALTED)
 TIERS = TIERS_PER_SCHEDULE
-
 
 
 @helper
@@ -271,4 +275,71 @@ def upgrade(s, signer, version, height):
     s.chain[0]["version_next"] = version
     s.chain[0]["version_next_height"] = height
     s.small_dirty[T_CHAIN] = 1
+    return OK
+
+
+# --- the register of validators ------------------------------------------------------------------
+@helper
+def validator_is(row, command):
+    """Whether a row is that of the command's key."""
+    if i8(row["key_type"]) != i8(command["key_type"]):
+        return False
+    size = row["key"].shape[0]
+    j = 0
+    while j < size and i8(row["key"][j]) == i8(command["key"][j]):
+        j += 1
+    return j == size
+
+
+@helper
+def validator_key_any(command):
+    """Whether a key has a byte that is not zero."""
+    found = i8(0)
+    for j in range(command["key"].shape[0]):
+        found |= i8(command["key"][j])
+    return found != 0
+
+
+@helper
+def validator_slot(s, command):
+    """Row of a key: its own, else that of the first settled removal, else the first unused one."""
+    settled = s.now[0]["height"] - VALIDATOR_ROW_KEPT_BLOCKS
+    free = i8(VALIDATOR_ROWS_MAX)
+    for slot in range(VALIDATOR_ROWS_MAX):
+        row = s.validators[slot]
+        if i8(row["key_type"]) == 0:
+            return min(free, i8(slot))
+        if validator_is(row, command):
+            return i8(slot)
+        if row["power"] == 0 and row["changed_height"] <= settled:
+            free = min(free, i8(slot))
+    return free
+
+
+@helper
+def set_validator(s, signer, command):
+    """Write a validator's power into the register; 0 asks that it be removed."""
+    if not governs(s, signer):
+        return GOVERNANCE_KEY
+    power = command["power"]
+    if power < 0 or power > VALIDATOR_POWER_MAX or not validator_key_any(command):
+        return FIELD_RANGE
+    slot = validator_slot(s, command)
+    if slot == VALIDATOR_ROWS_MAX:
+        return TABLE_FULL
+    height = s.now[0]["height"]
+    row = s.validators[slot]
+    if not validator_is(row, command):
+        bytes_copy(row["key"], command["key"])
+        row["key_type"] = command["key_type"]
+        row["power_before"] = 0
+        row["height_before"] = 0
+    elif row["power"] == power:
+        return OK
+    elif row["changed_height"] != height:
+        row["power_before"] = row["power"]
+        row["height_before"] = row["changed_height"]
+    row["power"] = power
+    row["changed_height"] = height
+    s.small_dirty[T_VALIDATORS] = 1
     return OK

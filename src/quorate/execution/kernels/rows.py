@@ -24,6 +24,7 @@ OK, TABLE_FULL = int(Reject.OK), int(Reject.TABLE_FULL_SEND_LATER)
 POSITIONS_TOO_MANY = int(Reject.POSITIONS_TOO_MANY_CLOSE_ONE)
 T_CHAIN, T_ASSETS = int(Table.CHAIN), int(Table.ASSETS)
 T_MARGIN_TIERS, T_FEE_TIERS = int(Table.MARGIN_TIERS), int(Table.FEE_TIERS)
+T_VALIDATORS = int(Table.VALIDATORS)
 
 
 # --- keys ----------------------------------------------------------------------------------------

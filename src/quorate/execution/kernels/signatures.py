@@ -3,12 +3,19 @@
 import numba
 
 from quorate.execution.kernels.state import STATE
-from quorate.types.records import ADMITTED, COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION
+from quorate.types.records import (
+    ADMITTED,
+    COMMAND,
+    LEDGER_COMMAND,
+    LISTING_CONTINUATION,
+    VALIDATOR_COMMAND,
+)
 
 RECORD = numba.from_dtype(STATE)
 INT64S = numba.types.int64[::1]
 BUNDLES = numba.from_dtype(ADMITTED)[::1]
-# Three readings of the same bytes.
+# Four readings of the same bytes.
 COMMANDS = numba.from_dtype(COMMAND)[::1]
 LEDGER_COMMANDS = numba.from_dtype(LEDGER_COMMAND)[::1]
 LISTINGS = numba.from_dtype(LISTING_CONTINUATION)[::1]
+VALIDATOR_COMMANDS = numba.from_dtype(VALIDATOR_COMMAND)[::1]

@@ -82,6 +82,7 @@ STATE = np.dtype(
         ("markets", r.MARKET, (limits.MARKETS_MAX,)),
         ("margin_tiers", r.MARGIN_TIER, (limits.SCHEDULES_MAX * limits.TIERS_PER_SCHEDULE,)),
         ("fee_tiers", r.FEE_TIER, (limits.SCHEDULES_MAX * limits.TIERS_PER_SCHEDULE,)),
+        ("validators", r.VALIDATOR, (limits.VALIDATOR_ROWS_MAX,)),
         ("accounts", r.ACCOUNT, (limits.ACCOUNTS_MAX,)),
         ("positions", r.POSITION, (POSITION_CELLS,)),
         ("orders", r.ORDER, (limits.ORDERS_MAX,)),
@@ -142,6 +143,7 @@ SMALL_TABLES = (
     Table.ASSETS,
     Table.MARGIN_TIERS,
     Table.FEE_TIERS,
+    Table.VALIDATORS,
 )
 
 # Why `run_block` stopped before the end.

@@ -24,7 +24,8 @@ from quorate.types.records import Table
 _COMMAND = struct.Struct("<BBBBI7q")
 _LEDGER = struct.Struct("<B3xI20sI4q")
 _LISTING = struct.Struct("<B3xI16sqIIq16x")
-assert _COMMAND.size == _LEDGER.size == _LISTING.size == COMMAND_BYTES
+_VALIDATOR = struct.Struct("<BB5x33sq16x")
+assert _COMMAND.size == _LEDGER.size == _LISTING.size == _VALIDATOR.size == COMMAND_BYTES
 
 
 def execute(
@@ -226,6 +227,11 @@ def run_upgrade(c: Context, command: bytes, receipt: Receipt) -> Reject:
     return governance.upgrade(c, fields[5], fields[6])
 
 
+def run_validator(c: Context, command: bytes, receipt: Receipt) -> Reject:
+    _, key_type, key, power = _VALIDATOR.unpack(command)
+    return governance.set_validator(c, key_type, key, power)
+
+
 def run_mark(c: Context, command: bytes, receipt: Receipt) -> Reject:
     fields = _COMMAND.unpack(command)
     receipt.market, receipt.price = fields[4], fields[5]
@@ -252,6 +258,7 @@ HANDLERS: dict[Op, Callable[[Context, bytes, Receipt], Reject]] = {
     Op.SET_MARGIN_TIER: run_margin_tier,
     Op.ADD_ASSET: run_asset,
     Op.UPGRADE: run_upgrade,
+    Op.SET_VALIDATOR: run_validator,
     Op.SET_MARK: run_mark,
 }
 

@@ -1,8 +1,8 @@
-"""Commands of the governance and oracle accounts: markets, schedules, assets, marks, upgrades."""
+"""Commands of governance and oracle: markets, tiers, assets, marks, upgrades, validators."""
 
 from quorate.execution import rules
 from quorate.execution.spec.context import Context
-from quorate.execution.spec.rows import Asset, FeeTierRow, MarginTierRow, Market
+from quorate.execution.spec.rows import Asset, FeeTierRow, MarginTierRow, Market, Validator
 from quorate.execution.spec.tables import Tables
 from quorate.types.codes import MarketKind, MarketStatus, Reject
 from quorate.types.limits import (
@@ -21,6 +21,9 @@ from quorate.types.limits import (
     SUPPLY_MAX,
     TIERS_PER_SCHEDULE,
     UPGRADE_NOTICE_BLOCKS_MIN,
+    VALIDATOR_POWER_MAX,
+    VALIDATOR_ROW_KEPT_BLOCKS,
+    VALIDATOR_ROWS_MAX,
 )
 from quorate.types.records import Table
 
@@ -220,3 +223,48 @@ def upgrade(c: Context, version: int, height: int) -> Reject:
     chain.version_next, chain.version_next_height = version, height
     c.t.put(Table.CHAIN, 0, chain)
     return Reject.OK
+
+
+# --- the register of validators ------------------------------------------------------------------
+def set_validator(c: Context, key_type: int, key: bytes, power: int) -> Reject:
+    """Write a validator's power into the register; 0 asks that it be removed.
+
+    The register holds what governance has said. Whoever was a validator from genesis on may be
+    missing in it, so that a removal is recorded whether or not the key stands there.
+    """
+    if not governs(c):
+        return Reject.GOVERNANCE_KEY_REQUIRED
+    if not 0 <= power <= VALIDATOR_POWER_MAX or not any(key):
+        return Reject.FIELD_MUST_BE_IN_RANGE
+    slot = validator_slot(c.t, key_type, key, c.height)
+    if slot == VALIDATOR_ROWS_MAX:
+        return Reject.TABLE_FULL_SEND_LATER
+    row = c.t.row(Table.VALIDATORS, slot)
+    if (row.key_type, row.key) != (key_type, key):
+        row = Validator(key=key, key_type=key_type)
+    elif row.power == power:
+        return Reject.OK
+    elif row.changed_height != c.height:
+        row.power_before, row.height_before = row.power, row.changed_height
+    row.power, row.changed_height = power, c.height
+    c.t.put(Table.VALIDATORS, slot, row)
+    return Reject.OK
+
+
+def validator_slot(t: Tables, key_type: int, key: bytes, height: int) -> int:
+    """Row of a key: its own, else that of the first settled removal, else the first unused one.
+
+    Rows are dense from 0 on, so that the first without a key type ends them. A removal younger
+    than VALIDATOR_ROW_KEPT_BLOCKS is kept: an engine has yet to tell of it.
+    """
+    free = VALIDATOR_ROWS_MAX
+    for slot in range(VALIDATOR_ROWS_MAX):
+        row = t.row(Table.VALIDATORS, slot)
+        if (row.key_type, row.key) == (key_type, key):
+            return slot
+        settled = not row.power and row.changed_height <= height - VALIDATOR_ROW_KEPT_BLOCKS
+        if free == VALIDATOR_ROWS_MAX and (settled or not row.key_type):
+            free = slot
+        if not row.key_type:
+            break
+    return free

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 ZERO_ADDRESS = bytes(20)
 ZERO_DIGEST = bytes(32)
+ZERO_KEY = bytes(33)
 
 
 @dataclass(slots=True)
@@ -187,6 +188,16 @@ class Session:
     order_notional_max_e6: int = 0
     position_notional_max_e6: int = 0
     leverage_max_e2: int = 0
+
+
+@dataclass(slots=True)
+class Validator:
+    key: bytes = ZERO_KEY
+    key_type: int = 0
+    power: int = 0
+    changed_height: int = 0
+    power_before: int = 0
+    height_before: int = 0
 
 
 @dataclass(slots=True)

@@ -52,6 +52,19 @@ def begin_bundle(
     return may_act(c, master), True
 
 
+def bundle_hopeless(t: Tables, signer: bytes, nonce: int, expiry_ms: int, time_ms: int) -> Reject:
+    """Say why no block from time_ms on can execute a bundle; OK if one may.
+
+    Only what stays so: an account may be opened, and a session approved, by the very next bundle.
+    """
+    if expiry_ms and expiry_ms <= time_ms:
+        return Reject.BUNDLE_EXPIRED_SIGN_AGAIN
+    if rules.nonce_in_window(nonce, time_ms) < 0:
+        return Reject.NONCE_TOO_OLD_USE_CURRENT_MS
+    code = nonce_fresh(t, signer, nonce)
+    return Reject.OK if code == Reject.TABLE_FULL_SEND_LATER else code
+
+
 def may_act(c: Context, master: int) -> Reject:
     """Whether the signer may act for the account that the bundle names."""
     if c.account >= c.t.row(Table.LEDGER, 0).accounts_high:

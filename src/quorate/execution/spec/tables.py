@@ -24,6 +24,7 @@ from quorate.execution.spec.rows import (
     Parameters,
     Position,
     Session,
+    Validator,
 )
 from quorate.types.records import Table
 
@@ -40,6 +41,7 @@ ROW_TYPES: dict[Table, type] = {
     Table.LEVELS: Level,
     Table.SESSIONS: Session,
     Table.NONCES: Nonces,
+    Table.VALIDATORS: Validator,
 }
 
 Key = tuple[Any, ...]

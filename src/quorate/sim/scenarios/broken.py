@@ -162,3 +162,9 @@ def hunt(broken: Broken, first_seed: int = 1) -> Noticed:
         if outcome.broken and outcome.broken != Property.RAISED:
             return Noticed(broken, tried, outcome)
     return Noticed(broken, 0, None)
+
+
+def run_whole(broken: Broken, seed: int) -> Outcome:
+    """Run the same scenario with nothing removed: it must be clean."""
+    config = replace(broken.config, seed=seed, hasty=False, forgetful=False)
+    return simulate(config, RULES, Eager if broken.eager else Simplex, heals=False)
