@@ -47,7 +47,7 @@ EXEMPT: dict[str, tuple[list[Rule], str]] = {
         "a program of its own that an auditor runs alone: it reads a proof and prints the verdict",
     ),
 }
-STAND_ALONE = ["commitment/verifier.py"]
+STAND_ALONE = ["commitment/verifier.py", "commitment/comet_verifier.py"]
 PRINTING_ROOMS = {"cli"}
 
 SKIPPED_ANYWHERE = {"__pycache__", "node_modules"}

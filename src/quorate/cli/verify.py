@@ -1,4 +1,4 @@
-"""`quorate verify`: check a proof by the stand-alone verifier."""
+"""`quorate verify`: check a proof by the stand-alone verifier that its format asks for."""
 
 import contextlib
 import io
@@ -16,34 +16,61 @@ def command(
         None,
         "--signer",
         metavar="KEY[:WEIGHT]",
-        help="A validator's public key, 33 bytes, hex, and its weight if not 1; give all of them.",
+        help="A validator's public key, 33 bytes, hex (of CometBFT also 32), and its weight if not "
+        "1; give all of them.",
+    ),
+    chain_id: str | None = typer.Option(
+        None, "--chain-id", help="CometBFT's name of the chain, if it is not the one `init` gives."
     ),
     consensus: Path | None = typer.Option(
-        None, help="Take both from a consensus.json that you trust."
+        None, help="Take all of them from a consensus.json, or CometBFT's genesis.json, that you "
+        "trust."
     ),
 ) -> None:
     """Check a proof."""
-    from quorate.commitment import verifier
+    from quorate.commitment import comet_verifier, verifier
 
+    under_comet = is_of_comet(proof)
     signers = list(signer or ())
+    if chain_id is not None and not under_comet:
+        end(USERS_MISTAKE, f"--chain-id is of CometBFT's chains, and {proof} is no proof of one.")
     if consensus is not None:
         if signers:
             end(USERS_MISTAKE, "--consensus names the signers; leave --signer out.")
-        named, signers = trusted(consensus)
+        if under_comet:
+            of_chain, named, signers = trusted_of_comet(consensus)
+            chain_id = chain_id or of_chain
+        else:
+            named, signers = trusted(consensus)
         genesis_hash = genesis_hash or named
     if genesis_hash is None or not signers:
         missing = "--signer" if genesis_hash else "--genesis-hash"
         end(USERS_MISTAKE, f"Missing option '{missing}'. See quorate verify --help.")
     arguments = [f"--genesis-hash={genesis_hash}", *(f"--signer={key}" for key in signers)]
+    if chain_id is not None:
+        arguments.append(f"--chain-id={chain_id}")
+    main = comet_verifier.main if under_comet else verifier.main
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):
-            code = verifier.main([*arguments, "--", str(proof)])
+            code = main([*arguments, "--", str(proof)])
     except SystemExit:
         # The verifier is a program of its own: what it says of its usage is not about this one.
         _, _, sentence = errors.getvalue().rpartition("error: ")
         end(USERS_MISTAKE, f"{sentence.removeprefix('argument ').strip()}.")
     raise typer.Exit(code)
+
+
+def is_of_comet(path: Path) -> bool:
+    """Say whether a file calls itself a proof under CometBFT; what is no proof does not."""
+    from quorate.commitment import comet_verifier, verifier
+
+    try:
+        with path.open("rb") as file:
+            found = verifier.parsed(file.read(verifier.FILE_BYTES_MAX + 1))
+    except (OSError, verifier.Refused):
+        return False
+    return found.get("format") == comet_verifier.FORMAT
 
 
 def trusted(path: Path) -> tuple[str, list[str]]:
@@ -54,3 +81,12 @@ def trusted(path: Path) -> tuple[str, list[str]]:
         consensus, _ = read_consensus(path)
     signers = [f"{it.consensus_key.hex()}:{it.weight}" for it in consensus.validators]
     return consensus.app_genesis.hex(), signers
+
+
+def trusted_of_comet(path: Path) -> tuple[str, str, list[str]]:
+    """Read whom CometBFT's genesis names: its chain, the genesis hash, each key with its power."""
+    with errors_named():
+        from quorate.runtime.cometbft.trusted import trusted_in
+
+        found = trusted_in(path)
+    return found.chain_id, found.genesis_hash, list(found.signers)

@@ -4,9 +4,11 @@ The parser calls itself for each level, and where the limit of recursion has bee
 process instead of raising.
 """
 
+import json
 import re
-from typing import Final
+from typing import Any, Final
 
+LEVELS_MAX: Final = 32
 TOKEN: Final = re.compile(rb'\\.|["\[\]{}]', re.DOTALL)
 
 
@@ -23,3 +25,10 @@ def nested_deeper(data: bytes, levels: int) -> bool:
             if depth > levels:
                 return True
     return False
+
+
+def json_within(data: bytes, levels: int = LEVELS_MAX) -> Any:
+    """Parse JSON that came from outside. Raises ValueError, also where it nests too deeply."""
+    if nested_deeper(data, levels):
+        raise ValueError(f"it nests more than {levels} levels")
+    return json.loads(data)

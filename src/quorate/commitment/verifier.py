@@ -23,6 +23,7 @@ import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Callable
 
 FORMAT = "quorate-proof-1"
 CHECKPOINT_TAG = b"QUORATE-CHECKPT1"
@@ -171,14 +172,9 @@ def digests(value: object, count: int, where: str) -> list[bytes]:
 
 
 # --- rows ---------------------------------------------------------------------------------------
-def form_bytes(form: str) -> int:
-    """Give how many bytes a field of this form takes."""
-    return int(form[1:])
-
-
 def row_bytes(name: str) -> int:
     """Give how many bytes a row takes."""
-    return sum(form_bytes(form) for _, form in LAYOUT[name])
+    return sum(int(form[1:]) for _, form in LAYOUT[name])
 
 
 def decoded(name: str, data: bytes) -> dict[str, int | bytes]:
@@ -187,7 +183,7 @@ def decoded(name: str, data: bytes) -> dict[str, int | bytes]:
     found: dict[str, int | bytes] = {}
     at = 0
     for field, form in LAYOUT[name]:
-        part = data[at : at + form_bytes(form)]
+        part = data[at : at + int(form[1:])]
         at += len(part)
         if form.startswith("b"):
             found[field] = part
@@ -357,27 +353,18 @@ def signature_holds(key: bytes, digest: bytes, signature: bytes) -> bool:
         chosen = (a >> bit & 1) + 2 * (b >> bit & 1)
         if chosen:
             total = summed(total, (base, point, both)[chosen - 1])
-    if total[2] == 0:
-        return False
-    x = total[0] * pow(total[2], -2, P) % P
-    return x % N == r
+    return total[2] != 0 and total[0] * pow(total[2], -2, P) % P % N == r
 
 
 def checked_signatures(
     checkpoint: dict[str, object], chain_id: int, genesis: bytes, weights: dict[bytes, int]
 ) -> str:
     """Check that a quorum of the weighted keys signed the checkpoint; say who did."""
-    message = b"".join(
-        (
-            CHECKPOINT_TAG,
-            chain_id.to_bytes(8, "little"),
-            genesis,
-            integer(checkpoint["epoch"], U64_MAX, "epoch").to_bytes(8, "little"),
-            integer(checkpoint["height"], U64_MAX, "height").to_bytes(8, "little"),
-            octets(checkpoint["exec_block_digest"], 32, "exec_block_digest"),
-            octets(checkpoint["state_root"], 32, "state_root"),
-        )
-    )
+    message = CHECKPOINT_TAG + chain_id.to_bytes(8, "little") + genesis
+    for name in ("epoch", "height"):
+        message += integer(checkpoint[name], U64_MAX, name).to_bytes(8, "little")
+    for name in ("exec_block_digest", "state_root"):
+        message += octets(checkpoint[name], 32, name)
     entries = checkpoint["signatures"]
     require(isinstance(entries, list), "signatures is not a list")
     assert isinstance(entries, list)
@@ -404,25 +391,22 @@ def checked_signatures(
 
 
 # --- the whole ----------------------------------------------------------------------------------
-def verified(data: bytes, genesis: bytes, weights: dict[bytes, int]) -> list[str]:
-    """Check a proof file's bytes; return lines that say what it proves. Raises Refused.
-
-    genesis: 32 bytes; weights: of all validators, by their keys, 33 bytes each.
-    """
+def opened(data: bytes, form: str, keys: str) -> dict[str, object]:
+    """Read a file of this format; `keys` are those it has beside what its kind needs."""
     proof = parsed(data)
     kind = proof.get("kind")
     require(isinstance(kind, str) and kind in TABLES, "the kind is not known")
-    assert isinstance(kind, str)
-    with_keys(proof, KEYS + KEYS_OF_KIND[kind], "the proof")
-    require(proof["format"] == FORMAT, "the format is not known")
+    with_keys(proof, keys + KEYS_OF_KIND[str(kind)], "the proof")
+    require(proof["format"] == form, "the format is not known")
     file_digest = octets(proof.pop("file_digest"), 32, "file_digest")
     body = json.dumps(proof, sort_keys=True, separators=(",", ":")).encode("ascii")
     require(sha256(body) == file_digest, "the file has been changed")
-    chain_id = integer(proof["chain_id"], U64_MAX, "chain_id")
-    require(octets(proof["genesis"], 32, "genesis") == genesis, "the proof is of another genesis")
-    checkpoint = with_keys(proof["checkpoint"], KEYS_CHECKPOINT, "checkpoint")
-    height = integer(checkpoint["height"], U64_MAX, "height")
+    return proof
 
+
+def checked_leaf(proof: dict[str, object], checkpoint: dict[str, object]) -> list[str]:
+    """Check that the leaf is under the checkpoint's state root, and describe it."""
+    kind, height = str(proof["kind"]), integer(checkpoint["height"], U64_MAX, "height")
     table = integer(proof["table"], (1 << TOP_DEPTH) - 1, "table")
     slot = integer(proof["slot"], (1 << TABLE_DEPTH) - 1, "slot")
     require(table == TABLES[kind], f"a proof of kind {kind} has another table")
@@ -432,9 +416,22 @@ def verified(data: bytes, genesis: bytes, weights: dict[bytes, int]) -> list[str
     root = climbed(sha256(leaf), slot | table << TABLE_DEPTH, path)
     state_root = octets(checkpoint["state_root"], 32, "state_root")
     require(root == state_root, "the leaf is not under the state root")
-    lines = checked_row(proof, kind, leaf, height)
+    return checked_row(proof, kind, leaf, height)
+
+
+def verified(data: bytes, genesis: bytes, weights: dict[bytes, int]) -> list[str]:
+    """Check a proof file's bytes; return lines that say what it proves. Raises Refused.
+
+    genesis: 32 bytes; weights: of all validators, by their keys, 33 bytes each.
+    """
+    proof = opened(data, FORMAT, KEYS)
+    chain_id = integer(proof["chain_id"], U64_MAX, "chain_id")
+    require(octets(proof["genesis"], 32, "genesis") == genesis, "the proof is of another genesis")
+    checkpoint = with_keys(proof["checkpoint"], KEYS_CHECKPOINT, "checkpoint")
+    lines = checked_leaf(proof, checkpoint)
     signed = checked_signatures(checkpoint, chain_id, genesis, weights)
-    title = f"verified: {kind}, chain {chain_id}, height {height}, epoch {checkpoint['epoch']}"
+    epoch, height = checkpoint["epoch"], checkpoint["height"]
+    title = f"verified: {proof['kind']}, chain {chain_id}, height {height}, epoch {epoch}"
     return [f"{title}, {signed}", *lines]
 
 
@@ -466,6 +463,22 @@ def signer_argument(text: str) -> tuple[bytes, int]:
     return key, int(weight or 1)
 
 
+def told(parser: argparse.ArgumentParser, path: str, check: Callable[[bytes], list[str]]) -> int:
+    """Read a file, print what `check` says of it, and return the exit code."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        parser.error(f"{path} cannot be read: {error.strerror}")
+    try:
+        lines = check(data)
+    except Refused as refused:
+        print(f"refused: {refused}")
+        return 1
+    print("\n".join(lines))
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Run the program; return its exit code. argparse exits with 2 by itself."""
     parser = argparse.ArgumentParser(prog="verifier.py", description="Check an exported proof.")
@@ -479,18 +492,7 @@ def main(arguments: list[str]) -> int:
     weights: dict[bytes, int] = dict(options.signer)
     if len(weights) != len(options.signer):
         parser.error("argument --signer: one key is given twice")
-    try:
-        with open(options.proof, "rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        parser.error(f"{options.proof} cannot be read: {error.strerror}")
-    try:
-        lines = verified(data, options.genesis_hash, weights)
-    except Refused as refused:
-        print(f"refused: {refused}")
-        return 1
-    print("\n".join(lines))
-    return 0
+    return told(parser, options.proof, lambda data: verified(data, options.genesis_hash, weights))
 
 
 if __name__ == "__main__":

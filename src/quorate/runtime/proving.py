@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from quorate.commitment.events import EVENT_BYTES
-from quorate.commitment.proof import event_proof, exported
-from quorate.replica.query import answer
+from quorate.commitment.proof import Proof, event_proof, exported
+from quorate.replica.errors import ReplayRefused
+from quorate.replica.query import QuestionRefused, proof_of
 from quorate.replica.replay import Replay
 from quorate.runtime.certified import certificate_at, under_quorum
 from quorate.runtime.disk import HomeRefused
+from quorate.runtime.endpoint import Endpoint
 from quorate.runtime.errors import QuestionFailed
 from quorate.runtime.home import Home
 from quorate.runtime.recover import Progress, restored
@@ -26,19 +28,62 @@ def prove(
 ) -> str:
     """Prove what a question names: account, address, order_id, or event (height, index).
 
-    Raises HomeRefused or QuestionFailed, and as `restored`.
+    Under the engine cometbft its RPC is asked for what certifies the height. Raises HomeRefused or
+    QuestionFailed, and as `restored`.
     """
+    if "event" in question and question["event"][0] == 0:
+        raise QuestionFailed("There is no block 0: the first block has height 1.")
+    if home.config.cometbft is not None:
+        return certified_text(home, home.config.cometbft.rpc, question, height, progress)
     if "event" in question:
-        if question["event"][0] == 0:
-            raise QuestionFailed("There is no block 0: the first block has height 1.")
         height, index = question["event"]
         # A snapshot holds no events: the block itself must execute again.
-        return event_text(signed_replay(home, height, progress, height - 1), index)
-    replay = signed_replay(home, height, progress)
-    found = answer(reading_ledger(home, replay), {"ask": "proof", **question})
-    if "error" in found:
-        raise QuestionFailed(str(found["error"]))
-    return str(found["proof"])
+        proof = proof_of_event(signed_replay(home, height, progress, height - 1), index)
+    else:
+        proof = proof_of_row(home, signed_replay(home, height, progress), question)
+    return exported(proof).decode("ascii")
+
+
+def certified_text(
+    home: Home,
+    rpc: Endpoint,
+    question: Mapping[str, Any],
+    height: int | None,
+    progress: Progress | None,
+) -> str:
+    """Prove under CometBFT's header; the newest height that has one if none is named."""
+    # The libraries of this engine are an extra that no other needs.
+    from quorate.runtime.cometbft.binary import refuse_without_libraries
+
+    refuse_without_libraries()
+    from quorate.runtime.cometbft import certifying
+    from quorate.runtime.cometbft.rpc import RpcFailed
+
+    index, snapshot_max = 0, None
+    if "event" in question:
+        height, index = question["event"]
+        snapshot_max = height - 1
+    try:
+        height = certifying.certified_last(rpc, height)
+        replay = restored(home, height, progress, snapshot_max)
+        replay.checkpoint = certifying.checkpoint_of(replay.executor, home.identity)
+        if "event" in question:
+            proof = proof_of_event(replay, index)
+        else:
+            proof = proof_of_row(home, replay, question)
+        return certifying.certified_now(rpc, proof).decode("ascii")
+    except (certifying.NotCertified, RpcFailed) as failed:
+        raise QuestionFailed(str(failed)) from failed
+    except certifying.RootDiffers as differs:
+        raise ReplayRefused(str(differs)) from differs
+
+
+def proof_of_row(home: Home, replay: Replay, question: Mapping[str, Any]) -> Proof:
+    """Prove an account or an order. Raises QuestionFailed."""
+    try:
+        return proof_of(reading_ledger(home, replay), question)
+    except QuestionRefused as refused:
+        raise QuestionFailed(str(refused)) from refused
 
 
 def signed_replay(
@@ -65,8 +110,8 @@ def signed_replay(
     return replay
 
 
-def event_text(replay: Replay, index: int) -> str:
-    """Prove one event of the last block. Raises HomeRefused or QuestionFailed."""
+def proof_of_event(replay: Replay, index: int) -> Proof:
+    """Prove one event of the last block. Raises QuestionFailed."""
     executor, checkpoint = replay.executor, replay.checkpoint
     assert checkpoint is not None
     if index >= len(executor.events):
@@ -75,5 +120,4 @@ def event_text(replay: Replay, index: int) -> str:
         )
     rows = executor.events.view(np.uint8).reshape(-1, EVENT_BYTES)
     view = executor.tables.views()[Table.CHAIN]
-    proof = event_proof(executor.tree, view, executor.event_tree, rows, index, checkpoint)
-    return exported(proof).decode("ascii")
+    return event_proof(executor.tree, view, executor.event_tree, rows, index, checkpoint)
