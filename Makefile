@@ -18,12 +18,14 @@ SECONDS ?= 60
 TARGET ?= execution
 SEEDS ?= 1:200
 PYTEST := $(BIN)/python -m pytest -q
+COMETBFT_VERSION := v0.38.26
 
 # The libraries have wheels for these versions; see docs/decisions/001-dependencies.md.
 PYTHON ?=
 PYTHON_CHECK := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
-.PHONY: help setup demo test check check-static bench sim prove fuzz rewrite approve-formats lock clean
+.PHONY: help setup demo test check check-static bench sim prove fuzz rewrite approve-formats lock
+.PHONY: cometbft clean
 
 help: ## list every task
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,8 +70,18 @@ approve-formats: $(QUORATE) ## regenerate tests/vectors; say why in the commit m
 lock: ## resolve pyproject.toml into requirements.lock again (needs uv)
 	@PATH="$(CURDIR)/$(BIN):$$PATH"; command -v uv >/dev/null || \
 	  { echo "make lock needs uv: $(BIN)/python -m pip install uv" >&2; exit 1; }; \
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --extra cometbft \
 	  --custom-compile-command "make lock" $(LOCK_OPTIONS) pyproject.toml -o requirements.lock
+
+cometbft: .cometbft/bin/cometbft ## build CometBFT for its engine and its tests (needs go)
+	@:
+
+.cometbft/bin/cometbft:
+	@command -v go >/dev/null || { echo "make cometbft needs go; docs/cometbft.md names the" \
+	  "release binaries." >&2; exit 1; }; \
+	echo "Building CometBFT $(COMETBFT_VERSION) into .cometbft: once, some minutes."; \
+	GOBIN="$(CURDIR)/$(@D)" go install \
+	  github.com/cometbft/cometbft/cmd/cometbft@$(COMETBFT_VERSION)
 
 clean: ## delete caches and build outputs; .venv stays
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

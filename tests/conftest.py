@@ -2,9 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from quorate.runtime.cometbft.binary import Program
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,6 +44,18 @@ def rewrite(request: pytest.FixtureRequest) -> bool:
 def approve_formats(request: pytest.FixtureRequest) -> bool:
     """Say whether a vector test writes its bytes instead of comparing them."""
     return bool(request.config.getoption("--approve-formats"))
+
+
+@pytest.fixture(scope="session")
+def cometbft() -> "Program":
+    """Give CometBFT's program, or skip; `make cometbft` builds it."""
+    from quorate.runtime.cometbft.binary import comet_program
+    from quorate.runtime.disk import HomeRefused
+
+    try:
+        return comet_program()
+    except HomeRefused as refused:
+        pytest.skip(f"needs CometBFT, `make cometbft`: {refused}")
 
 
 @pytest.fixture(scope="session")

@@ -16,31 +16,39 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from quorate.cli.console import FOUND_WRONG, USERS_MISTAKE, end, errors_named
+from quorate.cli.console import FOUND_WRONG, USERS_MISTAKE, end, errors_named, refuse_engine
 
 if TYPE_CHECKING:
+    from quorate.runtime.cometbft.process import PairProcess
     from quorate.runtime.home import Home
     from quorate.runtime.testnet import Testnet
     from quorate.runtime.testnet_watch import Watch
+    from quorate.runtime.validator_process import ValidatorProcess
 
 POLL_S: Final = 0.5
 LINES_EVERY_S: Final = 5.0
 PORT_BASE: Final = 7_700
+PORT_BASE_COMETBFT: Final = 26_656
 
 
 def command(
     validators: int | None = typer.Option(None, "--validators", help="How many; 4."),
+    engine: str | None = typer.Option(
+        None, "--engine", help="Who orders the chain: cluster or cometbft. Without it: that of the "
+        "homes, cluster for new ones.",
+    ),
     home: Path | None = typer.Option(
         None, "--home", help="A folder for all homes, kept; one that holds them goes on. "
         "Without it: a temporary one.",
     ),
-    port_base: int = typer.Option(
-        PORT_BASE, "--port-base", help="The first port between validators, or others if one of "
-        "them is taken; 0 for any.",
+    port_base: int | None = typer.Option(
+        None, "--port-base", help="The first port between validators, or others if one of them is "
+        "taken; 0 for any. Without it 7700, of cometbft 26656.",
     ),
     plain: bool = typer.Option(False, "--plain", help="Lines instead of the live view."),
 ) -> None:
     """Run all validators of a chain on this machine until Ctrl-C."""
+    refuse_engine(engine, ("cluster", "cometbft"))
     folder = home or Path(tempfile.mkdtemp(prefix="quorate-cluster-"))
     console = Console(highlight=False)
     live = console.is_terminal and not console.is_dumb_terminal and not plain
@@ -49,7 +57,13 @@ def command(
             from quorate.cli.warm import warmed
             from quorate.runtime.testnet_homes import local_homes
 
-            homes, new = local_homes(folder, validators, port_base)
+            if engine == "cometbft":
+                refuse_without_cometbft()
+            base = PORT_BASE_COMETBFT if engine == "cometbft" else PORT_BASE
+            base = base if port_base is None else port_base
+            homes, new = local_homes(folder, validators, base, engine=engine)
+            if engine is None and homes[0].engine == "cometbft":
+                refuse_without_cometbft()
             warmed()
             from quorate.runtime.validator_process import ValidatorFailed
 
@@ -65,17 +79,38 @@ def command(
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def refuse_without_cometbft() -> None:
+    """Refuse to start what would lack its program or its libraries. Raises HomeRefused."""
+    from quorate.runtime.cometbft.binary import comet_program, refuse_without_libraries
+
+    refuse_without_libraries()
+    comet_program()
+
+
 def headline(folder: Path, homes: "list[Home]", new: bool, kept: bool) -> str:
     """Say which chain this is, and where it lies."""
     from quorate.cli.init import strength
 
     first = homes[0]
     done = "Made" if new else "Found"
+    engine = " on CometBFT" if first.engine == "cometbft" else ""
     rest = "" if kept else " It is deleted at the end; --home FOLDER keeps it."
     return (
-        f"{done} {folder}: {first.genesis.name}, chain {first.genesis.chain_id}, "
+        f"{done} {folder}: {first.genesis.name}, chain {first.genesis.chain_id}{engine}, "
         f"{strength(first)}.{rest}"
     )
+
+
+def where(validator: "ValidatorProcess | PairProcess") -> str:
+    """Say which processes a validator is, and where they listen."""
+    from quorate.runtime.cometbft.process import PairProcess
+
+    shown = f"process {validator.pid}  clients {validator.endpoint}"
+    if isinstance(validator, PairProcess):
+        return f"{shown}  CometBFT: process {validator.comet.pid}  rpc {validator.comet.rpc}"
+    cluster = validator.home.config.cluster
+    assert cluster is not None
+    return f"{shown}  validators {cluster.listen}"
 
 
 class Cluster:
@@ -130,12 +165,7 @@ class Cluster:
     def tell_where(self, net: "Testnet") -> None:
         """Say where validators listen."""
         for validator in net.validators:
-            cluster = validator.home.config.cluster
-            assert cluster is not None
-            print(
-                f"  validator {validator.home.me}  process {validator.pid}  clients "
-                f"{validator.endpoint}  validators {cluster.listen}"
-            )
+            print(f"  validator {validator.home.me}  {where(validator)}")
         print("Ctrl-C stops them all.", flush=True)
 
     async def shown(self, watch: "Watch") -> None:

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,13 @@ def end(code: int, sentence: str) -> NoReturn:
     line = " ".join(sentence.split())
     sys.stderr.write(f"quorate: {line}\n")
     raise typer.Exit(code)
+
+
+def refuse_engine(engine: str | None, engines: Sequence[str]) -> None:
+    """Refuse an engine that a command does not take; none is one."""
+    if engine is not None and engine not in engines:
+        named = f"{', '.join(engines[:-1])} or {engines[-1]}" if engines[1:] else engines[0]
+        end(USERS_MISTAKE, f'--engine takes {named}, not "{engine}".')
 
 
 def print_json(tree: Any) -> None:

@@ -175,9 +175,10 @@ def shown_four(path: Path, seed: int, seconds: float, live: bool) -> "Show":
     """Make the show of four validators. Raises HomeRefused, StorageFailed."""
     from quorate.cli.demo_cluster import ClusterDemo
     from quorate.cli.demo_parts import DEMO_CONFIG
+    from quorate.runtime.config import CLUSTER
     from quorate.runtime.testnet_homes import local_homes
 
-    homes, _ = local_homes(path, VALIDATORS, config_text=DEMO_CONFIG)
+    homes, _ = local_homes(path, VALIDATORS, config_text=DEMO_CONFIG, engine=CLUSTER)
     return ClusterDemo(path, homes, seed, seconds, live)
 
 

@@ -51,6 +51,8 @@ def lines(tree: dict[str, Any]) -> list[str]:
     ]
     if tree["validator"] is not None:
         found[3:3] = validator_lines(tree["validator"])
+    if tree["cometbft"] is not None:
+        found[2:3] = cometbft_lines(tree["cometbft"])
     if tree["halt"] is not None:
         halt = tree["halt"]
         height = "" if halt["height"] is None else f" at height {halt['height']}"
@@ -75,6 +77,18 @@ def lines(tree: dict[str, Any]) -> list[str]:
         units = row["deposited"] - row["withdrawn"]
         found.append(f"  asset {row['asset']:>3} {row['name']:<10} supply {units} units")
     return found
+
+
+def cometbft_lines(tree: dict[str, Any]) -> list[str]:
+    """Write a node's place beside CometBFT, which signs for it, for a reader."""
+    if tree["chain_id"] is None:
+        chain = "CometBFT's home is elsewhere"
+    else:
+        chain = f"chain {tree['chain_id']}, node {tree['node_id']}"
+    shown = [f"  cometbft      {chain}", f"                abci {tree['abci']}, rpc {tree['rpc']}"]
+    if tree["me"] >= 0:
+        shown.append(f"  validator     {tree['me']} of {tree['validators']} at genesis")
+    return shown
 
 
 def validator_lines(tree: dict[str, Any]) -> list[str]:

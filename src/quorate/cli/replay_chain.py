@@ -47,11 +47,19 @@ def lines(compared: "Compared", engine: str) -> list[str]:
         f"Executed {compared.heights} blocks with {compared.bundles} bundles and "
         f"{compared.commands} commands under {engine}, from genesis to root "
         f"{compared.root[:16]}.",
-        f"Compared {compared.own} checkpoints of its own and {compared.certified} certificates "
-        f"of the quorum: {compared.different or 'no'} "
-        f"difference{'' if compared.different == 1 else 's'}.",
+        f"Compared {compared.own} checkpoints of its own and {of_quorum(compared)}: "
+        f"{compared.different or 'no'} difference{'' if compared.different == 1 else 's'}.",
     ]
+    if compared.unreached:
+        shown.append(f"CometBFT's headers were not compared. {compared.unreached}")
     shown += [f"  {sentence}" for sentence in compared.differences]
     if compared.different > len(compared.differences):
         shown.append(f"  and {compared.different - len(compared.differences)} more")
     return shown
+
+
+def of_quorum(compared: "Compared") -> str:
+    """Say what of the quorum's was compared."""
+    if compared.headers or compared.unreached:
+        return f"{compared.headers} headers of CometBFT"
+    return f"{compared.certified} certificates of the quorum"

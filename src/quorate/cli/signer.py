@@ -42,11 +42,27 @@ def key_of(path: Path) -> bytes:
     from quorate.crypto import is_key
     from quorate.runtime.home import CONSENSUS_KEY, key_path, no_key, secret_in
 
+    if path.is_dir():
+        refuse_cometbft(path)
     found = key_path(path, CONSENSUS_KEY) if path.is_dir() else path
     secret = secret_in(found)
     if not is_key(secret):
         raise no_key(found)
     return secret
+
+
+def refuse_cometbft(home: Path) -> None:
+    """Refuse a home in which CometBFT signs, not we. Raises HomeRefused."""
+    from quorate.runtime.config import COMETBFT, read_config
+    from quorate.runtime.disk import HomeRefused
+    from quorate.runtime.home import CONFIG_NAME
+
+    config = home / CONFIG_NAME
+    if config.exists() and read_config(config).cometbft is not None:
+        raise HomeRefused(
+            f"{home} is of the engine {COMETBFT}, which signs itself; a remote signer for it "
+            "connects to priv_validator_laddr of CometBFT's configuration."
+        )
 
 
 def make(key: Path, secret: bytes, guard: Path, consensus: Path | None) -> None:

@@ -1,7 +1,9 @@
 """A home's config.toml: what it may say, and how it is read.
 
 The section [cluster] stands in the home of a validator of a chain of many, and only there. What all
-validators must share, the times of agreement among them, is in consensus.json instead.
+validators must share, the times of agreement among them, is in consensus.json instead. The section
+[cometbft] stands in the home of a node whose blocks CometBFT orders; what belongs to agreement is
+in CometBFT's own configuration.
 """
 
 import tomllib
@@ -15,7 +17,11 @@ from quorate.runtime.endpoint import UNIX, Endpoint, endpoint_read
 
 MIB: Final = 1 << 20
 CLUSTER: Final = "cluster"
+COMETBFT: Final = "cometbft"
+SOLO: Final = "solo"
+ENGINES: Final = (SOLO, CLUSTER, COMETBFT)
 HEARTBEAT: Final = "heartbeat_ms"
+RPC_DEFAULT: Final = Endpoint(host="127.0.0.1", port=26_657)  # CometBFT's own
 
 CONFIG_TEXT: Final = """\
 # Quorate node. Every value shown is the default; changes take effect at the next start.
@@ -58,12 +64,32 @@ peers = [
 signer = ""
 """
 
+COMETBFT_TEXT: Final = """
+[cometbft]
+# Where CometBFT reaches this node, its proxy_app: "unix" is the socket abci.sock in this folder;
+# or "unix:PATH", or "tcp:HOST:PORT" of a network that only the two share.
+abci = "{abci}"
+# Where this node reaches CometBFT's RPC, rpc.laddr there.
+rpc = "{rpc}"
+"""
+
 
 def cluster_text(config_text: str, listen: Endpoint, peers: Sequence[Endpoint]) -> str:
     """Write the configuration of a validator from that of a node alone."""
+    shown = "\n".join(f'    "{peer}",' for peer in peers)
+    return without_heartbeat(config_text) + CLUSTER_TEXT.format(listen=listen, peers=shown)
+
+
+def cometbft_text(config_text: str, rpc: Endpoint) -> str:
+    """Write the configuration of a node under CometBFT from that of a node alone."""
+    return without_heartbeat(config_text) + COMETBFT_TEXT.format(abci=UNIX, rpc=rpc)
+
+
+def without_heartbeat(config_text: str) -> str:
+    """Leave out of a configuration what only a node alone decides for itself."""
     sections = []
     for section in config_text.split("\n\n"):
-        # The heartbeat with the comment above it: validators agree on theirs in consensus.json.
+        # The setting with the comment above it.
         kept = section.splitlines()
         at = [at for at, line in enumerate(kept) if line.startswith(HEARTBEAT)]
         for last in at:
@@ -72,9 +98,7 @@ def cluster_text(config_text: str, listen: Endpoint, peers: Sequence[Endpoint]) 
                 first -= 1
             del kept[first : last + 1]
         sections.append("\n".join(kept))
-    shown = "\n".join(f'    "{peer}",' for peer in peers)
-    alone = "\n\n".join(sections).rstrip("\n") + "\n"
-    return alone + CLUSTER_TEXT.format(listen=listen, peers=shown)
+    return "\n\n".join(sections).rstrip("\n") + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +114,16 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class CometBft:
+    """Where CometBFT and its application reach each other; abci is read by `abci_endpoint`."""
+
+    abci: str
+    rpc: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
-    """What config.toml says. archive: None deletes. cluster: None of a node alone."""
+    """What config.toml says. archive: None deletes. cluster, cometbft: None under other engines."""
 
     listen: str
     heartbeat_ms: int
@@ -102,6 +134,7 @@ class Config:
     archive: Path | None
     every_blocks: int
     cluster: Cluster | None = None
+    cometbft: CometBft | None = None
 
     @property
     def segment_bytes(self) -> int:
@@ -123,7 +156,13 @@ def read_config(path: Path) -> Config:
         tree = tomllib.loads(read_bytes(path).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise HomeRefused(f"{path} is not TOML: {error}.") from error
+    if CLUSTER in tree and COMETBFT in tree:
+        raise HomeRefused(
+            f"{path}: [{CLUSTER}] and [{COMETBFT}] are two engines, and a chain has one; remove "
+            "the section of the other."
+        )
     cluster = read_cluster(path, tree.pop(CLUSTER)) if CLUSTER in tree else None
+    cometbft = read_cometbft(path, tree.pop(COMETBFT)) if COMETBFT in tree else None
     known: dict[str, dict[str, Any]] = tomllib.loads(CONFIG_TEXT)
     values: dict[str, Any] = {}
     for section, defaults in known.items():
@@ -146,13 +185,19 @@ def read_config(path: Path) -> Config:
             f"{path}: node.{HEARTBEAT} is for a node alone, validators share that of "
             "consensus.json; remove it."
         )
-    return checked_config(path, values, cluster)
+    if cometbft is not None and values[HEARTBEAT]:
+        raise HomeRefused(
+            f"{path}: node.{HEARTBEAT} is for a node alone, CometBFT has a pace of its own, "
+            "create_empty_blocks_interval; remove it."
+        )
+    values = {**values, CLUSTER: cluster, COMETBFT: cometbft}
+    return checked_config(path, values)
 
 
-def checked_config(path: Path, values: dict[str, Any], cluster: Cluster | None) -> Config:
+def checked_config(path: Path, values: dict[str, Any]) -> Config:
     """Check ranges. Raises HomeRefused."""
     archive = Path(values["archive"]) if values["archive"] else None
-    config = Config(**{**values, "archive": archive, "cluster": cluster})
+    config = Config(**{**values, "archive": archive})
     bounds = {
         "heartbeat_ms": (0, 3_600_000),
         "admission_threads": (0, 256),
@@ -208,6 +253,24 @@ def read_signer(path: Path, text: Any) -> str:
     if endpoint is None or not endpoint.path:
         raise HomeRefused(f'{path}: {CLUSTER}.signer must be "unix:PATH", or "" for none.')
     return endpoint.path
+
+
+def read_cometbft(path: Path, tree: Any) -> CometBft:
+    """Read the section [cometbft]. Raises HomeRefused."""
+    if not isinstance(tree, Mapping):
+        raise HomeRefused(f"{path}: {COMETBFT} must be a section, [{COMETBFT}].")
+    for key in tree:
+        if key not in ("abci", "rpc"):
+            raise HomeRefused(f"{path}: {COMETBFT}.{key} is not a setting; remove it.")
+    abci, rpc = tree.get("abci", UNIX), tcp_endpoint(tree.get("rpc", str(RPC_DEFAULT)))
+    found = endpoint_read(abci) if isinstance(abci, str) else None
+    if abci != UNIX and (found is None or not (found.path or found.port)):
+        raise HomeRefused(
+            f'{path}: {COMETBFT}.abci must be "unix", "unix:PATH" or "tcp:HOST:PORT".'
+        )
+    if rpc is None or rpc.port == 0:
+        raise HomeRefused(f'{path}: {COMETBFT}.rpc must be "tcp:HOST:PORT".')
+    return CometBft(abci.strip(), rpc)
 
 
 def tcp_endpoint(text: Any) -> Endpoint | None:

@@ -10,6 +10,7 @@ from quorate.runtime.errors import NodeGone
 
 ENDPOINT_NAME: Final = "endpoint"
 SOCKET_NAME: Final = "node.sock"
+ABCI_NAME: Final = "abci.sock"
 UNIX: Final = "unix"
 UNIX_PATH_BYTES_MAX: Final = 100
 
@@ -47,13 +48,29 @@ def listen_endpoint(home: Path, listen: str) -> Endpoint:
         endpoint = endpoint_read(listen)
         assert endpoint is not None, "checked when the configuration was read"
         return endpoint
-    path = str((home / SOCKET_NAME).absolute())
+    return socket_endpoint(str((home / SOCKET_NAME).absolute()), "listen")
+
+
+def abci_endpoint(home: Path, abci: str) -> Endpoint:
+    """Say where CometBFT reaches the node of a home. Raises HomeRefused.
+
+    abci: as a configuration that was checked has it. A relative path counts from the home.
+    """
+    endpoint = Endpoint(path=ABCI_NAME) if abci == UNIX else endpoint_read(abci)
+    assert endpoint is not None, "checked when the configuration was read"
+    if not endpoint.path:
+        return endpoint
+    return socket_endpoint(str((home / endpoint.path).absolute()), "abci")
+
+
+def socket_endpoint(path: str, setting: str) -> Endpoint:
+    """Name a Unix socket. setting: that of the configuration which names it. Raises HomeRefused."""
     size = len(os.fsencode(path))
     if size > UNIX_PATH_BYTES_MAX:
         raise HomeRefused(
             f"{path} has {size} bytes, but a Unix socket's path has at most {UNIX_PATH_BYTES_MAX}: "
             "name the home by a shorter path, for example a symbolic link to it, or set "
-            'listen = "tcp:127.0.0.1:PORT" in its config.toml.'
+            f'{setting} = "tcp:127.0.0.1:PORT" in its config.toml.'
         )
     return Endpoint(path=path)
 

@@ -13,6 +13,11 @@ The home of a validator of a chain of many (made by validators.py) has no checkp
     home/keys/consensus.key    the key that signs votes and checkpoints: secp256k1
     home/keys/transport.key    the key that proves itself to other validators: Ed25519 seed
 
+That of a node whose blocks CometBFT orders (made by cometbft/homes.py) has no key of its own, but
+
+    home/cometbft              CometBFT's own home, unless that is elsewhere
+    home/abci.sock             where CometBFT reaches the node
+
 Whatever an operator may have got wrong is a HomeRefused: one sentence, and nothing was changed.
 """
 
@@ -31,13 +36,14 @@ from quorate.codec.consensus_genesis import (
     encode_consensus_genesis,
 )
 from quorate.codec.genesis import GenesisInvalid, decode_genesis, encode_genesis, genesis_hash
+from quorate.codec.nesting import json_within
 from quorate.crypto import address_of, is_key, public_key
 from quorate.execution.machine import genesis_image
 from quorate.execution.spec.genesis import GenesisRefused
 from quorate.runtime import development
+from quorate.runtime.config import CLUSTER, COMETBFT, SOLO, Config, read_bytes, read_config
 from quorate.runtime.config import CONFIG_TEXT as CONFIG_TEXT
 from quorate.runtime.config import MIB as MIB
-from quorate.runtime.config import Config, read_bytes, read_config
 from quorate.runtime.disk import HomeRefused, fsync_folder, io_failing, write_whole
 from quorate.runtime.files import LOCK_NAME, LOG_FOLDER, SNAPSHOT_FOLDER, LogFiles
 from quorate.runtime.peers.certificates import SEED_BYTES, transport_public_key
@@ -53,8 +59,13 @@ CHECKPOINT_KEY: Final = "checkpoint"
 CONSENSUS_KEY: Final = "consensus"
 TRANSPORT_KEY: Final = "transport"
 KEY_MODE: Final = 0o600
+COMETBFT_FOLDER: Final = "cometbft"
+COMETBFT_GENESIS: Final = "config/genesis.json"
+COMETBFT_LEVELS_MAX: Final = 256  # of its genesis, whose app_state may hold anything
+COMETBFT_KEY: Final = "config/priv_validator_key.json"
 PARTS: Final = (
-    GENESIS_NAME, CONSENSUS_NAME, LOG_FOLDER, SNAPSHOT_FOLDER, LOCK_NAME, CONFIG_NAME, KEYS_FOLDER
+    GENESIS_NAME, CONSENSUS_NAME, LOG_FOLDER, SNAPSHOT_FOLDER, LOCK_NAME, CONFIG_NAME, KEYS_FOLDER,
+    COMETBFT_FOLDER,
 )  # fmt: skip
 
 
@@ -62,7 +73,8 @@ PARTS: Final = (
 class Home:
     """A home that has been read and found sound.
 
-    consensus: None of a node alone. me: the validator's index in it, -1 of a node alone.
+    consensus: None but of engine cluster. me: the validator's index in it, or in the genesis of
+    the CometBFT home inside; -1 where there is none.
     """
 
     path: Path
@@ -72,6 +84,13 @@ class Home:
     consensus: ConsensusGenesis | None = None
     consensus_hash: bytes = b""
     me: int = -1
+
+    @property
+    def engine(self) -> str:
+        """Say who orders the chain: one of ENGINES."""
+        if self.config.cometbft is not None:
+            return COMETBFT
+        return SOLO if self.consensus is None else CLUSTER
 
     @property
     def identity(self) -> Identity:
@@ -94,6 +113,13 @@ def read_home(path: Path) -> Home:
     genesis, digest = read_genesis(path / GENESIS_NAME)
     config = read_config(path / CONFIG_NAME)
     alone = Home(path, genesis, digest, config)
+    if config.cometbft is not None:
+        if CONSENSUS_NAME in names:
+            raise HomeRefused(
+                f"{path / CONFIG_NAME} has a section [{COMETBFT}], but {CONSENSUS_NAME} is of the "
+                f"engine {CLUSTER}; remove one of them."
+            )
+        return replace(alone, me=cometbft_index(path))
     if CONSENSUS_NAME in names:
         return read_validator(alone)
     if config.cluster is not None:
@@ -173,6 +199,23 @@ def read_validator(alone: Home) -> Home:
     else:
         me = own_index(alone.path, consensus)
     return replace(alone, consensus=consensus, consensus_hash=digest, me=me)
+
+
+def cometbft_index(home: Path) -> int:
+    """Say which validator of CometBFT's genesis the key in a home's CometBFT home is, or -1.
+
+    A node that only follows, one with a remote signer, one whose CometBFT home is elsewhere and a
+    validator that joined later are none of them. Raises HomeRefused.
+    """
+    folder = home / COMETBFT_FOLDER
+    try:
+        key = json_within((folder / COMETBFT_KEY).read_bytes())["address"]
+        genesis = json_within((folder / COMETBFT_GENESIS).read_bytes(), COMETBFT_LEVELS_MAX)
+        return [row["address"] for row in genesis["validators"]].index(key)
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return -1  # CometBFT itself says what is wrong with its files
+    except OSError as error:
+        raise HomeRefused(f"{error.filename} cannot be read: {error.strerror}.") from error
 
 
 def transport_index(home: Path, consensus: ConsensusGenesis) -> int:

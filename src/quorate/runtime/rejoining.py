@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from quorate.replica.records import OBSERVING
+from quorate.runtime.config import COMETBFT
 from quorate.runtime.disk import HomeRefused, flock_or_refuse, fsync_folder, io_failing
 from quorate.runtime.files import (
     LOCK_NAME,
@@ -33,6 +34,11 @@ def rejoin(home: Home) -> Path | None:
 
     Raises HomeRefused, HomeLocked, StorageFailed.
     """
+    if home.engine == COMETBFT:
+        raise HomeRefused(
+            f"{home.path} is of the engine {COMETBFT}, where nothing is signed here: `quorate run` "
+            "makes a log that is gone anew, and CometBFT tells the chain again."
+        )
     if home.consensus is None:
         raise HomeRefused(
             f"{home.path} is of a node alone, which nobody can tell what it has signed; restore it "

@@ -4,6 +4,8 @@ From genesis on, each executable block is taken from its bytes: its bundles are 
 that signers are recovered and not believed, and the ledger of the solo engine executes them. What
 it comes to is held against the checkpoints that this validator signed and against the certificates
 of the quorum, at every height that has one. Read without the home's lock; changes nothing.
+
+Where CometBFT orders, the quorum's signature is in its headers: those are asked for, if it runs.
 """
 
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from quorate.replica.messages import Halt, Stop
 from quorate.replica.records import CERTIFIED, TRUSTED, checkpoint_read
 from quorate.runtime.certified import certificate_fault, certificate_read
 from quorate.runtime.disk import HomeRefused
+from quorate.runtime.endpoint import Endpoint
 from quorate.runtime.files import follow_segments
 from quorate.runtime.home import Home
 from quorate.runtime.recover import executor_of, refuse_lost_log, segments_listed
@@ -37,7 +40,8 @@ Progress = Callable[[int, int], None]
 class Compared:
     """What came of it. heights: executed; own, certified: how many of each were held against.
 
-    differences: sentences, the first LISTED_MAX of `different`.
+    headers: of CometBFT, the same; unreached: why its headers were not compared. differences:
+    sentences, the first LISTED_MAX of `different`.
     """
 
     heights: int = 0
@@ -46,6 +50,8 @@ class Compared:
     root: str = ""
     own: int = 0
     certified: int = 0
+    headers: int = 0
+    unreached: str = ""
     different: int = 0
     differences: list[str] = field(default_factory=list)
 
@@ -68,6 +74,7 @@ class Solo:
         self.ledger = Ledger(
             executor, Settings(home.identity, b"", b""), sign=lambda checkpoint: None
         )
+        self.root_first = executor.root
         self.found = Compared(root=executor.root.hex())
         self.results: dict[int, tuple[bytes, bytes]] = {}
         self.early: dict[int, CheckpointCertificate] = {}
@@ -173,4 +180,22 @@ def replayed_chain(home: Home, progress: Progress | None = None) -> Compared:
                     progress(record.height, max(goal, record.height))
     for height in sorted(solo.early):
         solo.certified(solo.early[height])
+    if home.config.cometbft is not None:
+        compare_headers(solo, home.config.cometbft.rpc)
     return solo.found
+
+
+def compare_headers(solo: Solo, rpc: Endpoint) -> None:
+    """Hold what we came to against CometBFT's headers, if it answers."""
+    # Its library is an extra, which no other engine needs.
+    from quorate.runtime.cometbft.headers import header_differences
+    from quorate.runtime.cometbft.rpc import RpcFailed
+
+    roots = {0: solo.root_first, **{height: root for height, (_, root) in solo.results.items()}}
+    try:
+        solo.found.headers, differences = header_differences(rpc, roots)
+    except RpcFailed as failed:
+        solo.found.unreached = str(failed)
+        return
+    for sentence in differences:
+        solo.found.differs(sentence)

@@ -7,9 +7,11 @@ from quorate.replica.ledger import Ledger, Settings
 from quorate.replica.query import Answer, answer
 from quorate.replica.replay import Replay
 from quorate.runtime.certified import agreement
+from quorate.runtime.cometbft.homes import comet_place
+from quorate.runtime.config import COMETBFT
 from quorate.runtime.disk import HomeRefused
 from quorate.runtime.halt import read_halt
-from quorate.runtime.home import Home, signer_of
+from quorate.runtime.home import COMETBFT_FOLDER, Home, signer_of
 from quorate.runtime.recover import Progress, restored, segments_listed, snapshots_found
 from quorate.runtime.validators import validator_set
 from quorate.storage.log import Record
@@ -25,6 +27,8 @@ def known_signer(home: Home, replay: Replay) -> bytes:
     """Give the public key that signed, or else will sign; nothing if the key cannot be read."""
     if replay.checkpoint is not None and replay.checkpoint.signatures:
         return next(iter(replay.checkpoint.signatures))
+    if home.engine == COMETBFT:
+        return b""
     try:
         _, signer = signer_of(home.path)
         return signer
@@ -55,6 +59,25 @@ def validator(home: Home) -> dict[str, Any]:
     }
 
 
+def cometbft(home: Home) -> dict[str, Any] | None:
+    """Describe a home's place beside CometBFT; None under other engines.
+
+    chain_id, validators and node_id are null where CometBFT's home is elsewhere.
+    """
+    beside = home.config.cometbft
+    if beside is None:
+        return None
+    tree = {"me": home.me, "abci": beside.abci, "rpc": str(beside.rpc)}
+    inside = (home.path / COMETBFT_FOLDER).is_dir()
+    place = comet_place(home) if inside else None
+    return {
+        **tree,
+        "chain_id": place.chain_id if place else None,
+        "validators": place.count if place else None,
+        "node_id": place.node_id if place else None,
+    }
+
+
 def survey(home: Home, progress: Progress | None = None) -> dict[str, Any]:
     """Describe chain, markets, assets, log and snapshots. Raises as `restored`."""
     snapshots = snapshots_found(home)
@@ -81,7 +104,9 @@ def survey(home: Home, progress: Progress | None = None) -> dict[str, Any]:
         },
         "resumed": [json.loads(bytes(note.payload)) for note in notes],
         "chain": asked("status"),
+        "engine": home.engine,
         "validator": None if home.consensus is None else validator(home),
+        "cometbft": cometbft(home),
         "checkpoint": asked("checkpoint") if ledger.checkpoint else None,
         "log": {
             "segments": len(segments),

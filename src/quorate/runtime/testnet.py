@@ -5,8 +5,9 @@
         net.kill(2)
         net.start(2)
 
-The processes are of a group that guardian.py leads: when this process is gone, however it went, the
-guardian ends them all. What a validator writes as errors goes to folder/validator-N.log.
+Under the engine cometbft a validator is a pair of processes, our node and CometBFT. The processes
+are of a group that guardian.py leads: when this process is gone, however it went, the guardian ends
+them all. What a validator writes as errors goes to folder/validator-N.log.
 """
 
 import os
@@ -20,11 +21,17 @@ from pathlib import Path
 from types import TracebackType
 
 from quorate.runtime import guardian
-from quorate.runtime.config import CONFIG_TEXT
+from quorate.runtime.cometbft.process import PairProcess
+from quorate.runtime.config import COMETBFT, CONFIG_TEXT
 from quorate.runtime.endpoint import Endpoint
 from quorate.runtime.home import Home
 from quorate.runtime.testnet_homes import local_homes
 from quorate.runtime.validator_process import ValidatorFailed, ValidatorProcess
+
+
+def process_of(home: Home, log: Path) -> ValidatorProcess | PairProcess:
+    """Make the process, or the pair, that runs a home; it is not started."""
+    return (PairProcess if home.engine == COMETBFT else ValidatorProcess)(home, log)
 
 
 class Testnet:
@@ -36,17 +43,21 @@ class Testnet:
         self.folder = folder
         self.homes = homes
         self.validators = [
-            ValidatorProcess(home, folder / f"{home.path.name}.log") for home in homes
+            process_of(home, folder / f"{home.path.name}.log") for home in homes
         ]
         self.guardian: subprocess.Popen[bytes] | None = None
 
     @classmethod
     @contextmanager
     def made(
-        cls, folder: Path, count: int | None = None, config_text: str = CONFIG_TEXT
+        cls,
+        folder: Path,
+        count: int | None = None,
+        config_text: str = CONFIG_TEXT,
+        engine: str | None = None,
     ) -> "Iterator[Testnet]":
         """Have all validators of a folder run. Raises as `local_homes`, and ValidatorFailed."""
-        homes, _ = local_homes(folder, count, config_text=config_text)
+        homes, _ = local_homes(folder, count, config_text=config_text, engine=engine)
         with cls(folder, homes) as net:
             net.start_all()
             yield net

@@ -1,10 +1,10 @@
 """The homes of a testnet: all validators of a chain on this machine, in one folder.
 
-    folder/validator-0, folder/validator-1 ...   whole homes, see validators.py
+    folder/validator-0, folder/validator-1 ...   whole homes, see validators.py, cometbft/homes.py
 
 Made where there are none, taken as they are where there are, so that the same chain goes on. Ports
-between validators are this machine's own affair: where another process has taken one, all are
-changed, in every home.
+of validators are this machine's own affair: where another process has taken one, all are changed,
+in every home.
 """
 
 import os
@@ -14,11 +14,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from quorate.runtime.config import CONFIG_TEXT
+from quorate.runtime.cometbft.homes import PORTS_EACH as COMETBFT_PORTS_EACH
+from quorate.runtime.cometbft.homes import comet_place, comet_ports, comet_rebased, init_comet
+from quorate.runtime.config import COMETBFT, CONFIG_TEXT, SOLO
 from quorate.runtime.disk import HomeRefused, flock_or_refuse, io_failing, write_whole
-from quorate.runtime.endpoint import Endpoint, listen_endpoint
+from quorate.runtime.endpoint import Endpoint, abci_endpoint, listen_endpoint
 from quorate.runtime.files import LOCK_NAME
-from quorate.runtime.home import CONFIG_NAME, Home, names_in, read_home
+from quorate.runtime.home import (
+    COMETBFT_FOLDER,
+    COMETBFT_GENESIS,
+    CONFIG_NAME,
+    Home,
+    names_in,
+    read_home,
+)
 from quorate.runtime.validators import LOOPBACK, PORT_MAX, init_validators
 
 COUNT: Final = 4
@@ -30,30 +39,39 @@ PORTS_EACH: Final = 16
 
 
 def local_homes(
-    folder: Path, count: int | None = None, port_base: int = 0, config_text: str = CONFIG_TEXT
+    folder: Path,
+    count: int | None = None,
+    port_base: int = 0,
+    config_text: str = CONFIG_TEXT,
+    engine: str | None = None,
 ) -> tuple[list[Home], bool]:
     """Make the homes of a testnet, or take those that are there; say whether they are new.
 
-    count: None for COUNT, or for as many as there are. port_base: 0 for any that are free.
-    Raises HomeRefused, HomeLocked, StorageFailed.
+    count: None for COUNT, or for as many as there are. port_base: 0 for any that are free. engine:
+    of new homes, CLUSTER if none is named; None for that of those which are there. Raises
+    HomeRefused, HomeLocked, StorageFailed.
     """
     names = names_in(folder)
     if not names:
         wanted = COUNT if count is None else count
-        base = free_base(wanted, port_base)
-        homes = init_validators(folder, wanted, None, None, base, config_text)
+        many = engine == COMETBFT
+        base = free_base(wanted * (COMETBFT_PORTS_EACH if many else 1), port_base)
+        init = init_comet if many else init_validators
+        homes = init(folder, wanted, None, None, base, config_text)
         for home in homes:
-            listen_endpoint(home.path, home.config.listen)
+            refuse_long(home)
         return homes, True
     homes = [read_home(folder / name) for name in sorted_names(names)]
-    refuse_strange(folder, homes, count)
+    refuse_strange(folder, homes, count, engine)
     for home in homes:
         refuse_held(home)
-        listen_endpoint(home.path, home.config.listen)
-    ports = [endpoint.port for endpoint in peers_of(homes[0])]
+        refuse_long(home)
+    ports = ports_of(homes)
     if all(port_free(port) for port in ports):
         return homes, False
-    return rebased(homes, free_base(len(homes), 0)), False
+    base = free_base(len(ports), 0)
+    under_cometbft = homes[0].engine == COMETBFT
+    return (comet_rebased if under_cometbft else rebased)(homes, base), False
 
 
 def sorted_names(names: Sequence[str]) -> list[str]:
@@ -68,23 +86,46 @@ def peers_of(home: Home) -> tuple[Endpoint, ...]:
     return home.config.cluster.peers
 
 
-def refuse_strange(folder: Path, homes: list[Home], count: int | None) -> None:
+def ports_of(homes: Sequence[Home]) -> list[int]:
+    """Give all ports of a testnet, but those of clients. Raises HomeRefused."""
+    if homes[0].engine == COMETBFT:
+        return comet_ports(homes)
+    return [endpoint.port for endpoint in peers_of(homes[0])]
+
+
+def chain_of(home: Home) -> tuple[bytes, int, Sequence[Endpoint]]:
+    """Give what all homes of a chain share, how many they are, and where the validators are."""
+    if home.engine == COMETBFT:
+        place = comet_place(home)
+        path = home.path / COMETBFT_FOLDER / COMETBFT_GENESIS
+        return path.read_bytes(), place.count, (place.listen, *place.peers)
+    assert home.consensus is not None
+    return home.consensus_hash, len(home.consensus.validators), peers_of(home)
+
+
+def refuse_strange(
+    folder: Path, homes: list[Home], count: int | None, engine: str | None = None
+) -> None:
     """Refuse homes that are not all the validators of one chain on this machine."""
     if not homes:
         raise HomeRefused(f"{folder} is not empty, and holds no validator-0; name another folder.")
+    found = homes[0].engine
     for index, home in enumerate(homes):
-        if home.consensus is None or home.me != index or home.path.name != f"validator-{index}":
+        strange = home.me != index or home.path.name != f"validator-{index}"
+        if strange or home.engine == SOLO:
             raise HomeRefused(f"{home.path} is not the home of validator {index} of a chain.")
-        if home.consensus_hash != homes[0].consensus_hash:
+        if home.engine != found or chain_of(home)[0] != chain_of(homes[0])[0]:
             raise HomeRefused(f"{home.path} is of another chain than {homes[0].path}.")
-        if any(endpoint.host != LOOPBACK for endpoint in peers_of(home)):
+        if any(endpoint.host != LOOPBACK for endpoint in chain_of(home)[2]):
             raise HomeRefused(
                 f"{home.path} has validators at other addresses than {LOOPBACK}; "
                 f"`quorate run {home.path}` runs it alone."
             )
-    consensus = homes[0].consensus
-    assert consensus is not None
-    there = len(consensus.validators)
+    if engine is not None and engine != found:
+        raise HomeRefused(
+            f"{folder} holds a chain of the engine {found}, not {engine}; name another folder."
+        )
+    there = chain_of(homes[0])[1]
     if len(homes) != there:
         raise HomeRefused(
             f"{folder} holds the homes of {len(homes)} of {there} validators; put the others there."
@@ -93,6 +134,13 @@ def refuse_strange(folder: Path, homes: list[Home], count: int | None) -> None:
         raise HomeRefused(
             f"{folder} holds a chain of {there} validators, not {count}; name another folder."
         )
+
+
+def refuse_long(home: Home) -> None:
+    """Refuse a home whose sockets would have too long a path."""
+    listen_endpoint(home.path, home.config.listen)
+    if home.config.cometbft is not None:
+        abci_endpoint(home.path, home.config.cometbft.abci)
 
 
 def refuse_held(home: Home) -> None:

@@ -26,17 +26,16 @@ class ValidatorFailed(Exception):
         self.code = code
 
 
-class ValidatorProcess:
-    """A validator's process. said: what `run --json` told when it began to listen.
+class ChildProcess:
+    """A process of ours. title: how a sentence names it.
 
     log: takes what it writes as errors. killed: by us, which is no fault of its own.
     """
 
-    def __init__(self, home: Home, log: Path) -> None:
-        self.home = home
+    def __init__(self, title: str, log: Path) -> None:
+        self.title = title
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None
-        self.said: dict[str, Any] = {}
         self.killed = self.told = False
 
     @property
@@ -49,56 +48,22 @@ class ValidatorProcess:
         """Its process id, 0 before the first start."""
         return self.process.pid if self.process is not None else 0
 
-    @property
-    def endpoint(self) -> Endpoint:
-        """Where it listens to clients."""
-        found = endpoint_read(self.said["endpoint"])
-        assert found is not None
-        return found
-
-    def start(self, group: int) -> None:
-        """Start it in a process group and wait until it listens. Raises ValidatorFailed."""
-        assert not self.running
-        self.killed = self.told = False
-        began = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-u", "-m", "quorate.cli.main", "run", str(self.home.path),
-                 "--json"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
-                process_group=group,
-            )  # fmt: skip
-        line = self.first_line()
-        if not line.endswith(b"\n"):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(1.0)
-            code = self.process.returncode
-            self.kill()
-            raise self.not_started(code, self.last_words(began))
-        self.said = dict(json.loads(line))
-
-    def not_started(self, code: int | None, words: str) -> ValidatorFailed:
-        """Say why it does not listen. code: None if it was still there after START_S."""
+    def not_started(self, began: int) -> ValidatorFailed:
+        """Kill it, and say why it does not listen. began: bytes of the log before its start."""
+        assert self.process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(1.0)
+        code, words = self.process.returncode, self.last_words(began)
+        self.kill()
         if code is None:
             words = f"it did not listen within {START_S:.0f} s; {words}"
         elif code < 0:
             words = f"signal {-code} ended it; {words}"
-        return ValidatorFailed(f"Validator {self.home.me} did not start: {words}", code or 1)
+        return ValidatorFailed(f"{self.title} did not start: {words}", code or 1)
 
-    def first_line(self) -> bytes:
-        """Wait for the first line that it prints; what comes without its end is no line."""
-        assert self.process is not None and self.process.stdout is not None
-        end_s, found = time.monotonic() + START_S, b""
-        fd = self.process.stdout.fileno()
-        while not found.endswith(b"\n"):
-            left_s = max(0.0, end_s - time.monotonic())
-            if not select.select([fd], [], [], left_s)[0]:
-                break
-            part = os.read(fd, LINE_BYTES)
-            if not part:
-                break
-            found += part
-        return found
+    def log_bytes(self) -> int:
+        """Give how much it has written as errors."""
+        return self.log.stat().st_size if self.log.exists() else 0
 
     def last_words(self, began: int = 0) -> str:
         """Give the last line that it wrote as an error, after that many bytes."""
@@ -117,8 +82,8 @@ class ValidatorProcess:
             self.killed = True
             self.process.kill()
         self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
     def tell_to_stop(self) -> None:
         """Send SIGTERM once, and do not wait: a second one could meet it without its handler."""
@@ -136,10 +101,60 @@ class ValidatorProcess:
             code = process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise ValidatorFailed(
-                f"Validator {self.home.me} did not stop when it was told to."
-            ) from None
+            raise ValidatorFailed(f"{self.title} did not stop when it was told to.") from None
         if code:
             raise ValidatorFailed(
-                f"Validator {self.home.me} ended with code {code}: {self.last_words()}", code
+                f"{self.title} ended with code {code}: {self.last_words()}", code
             )
+
+
+class ValidatorProcess(ChildProcess):
+    """A validator's process. said: what `run --json` told when it began to listen."""
+
+    def __init__(self, home: Home, log: Path) -> None:
+        super().__init__(f"Validator {home.me}", log)
+        self.home = home
+        self.said: dict[str, Any] = {}
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it listens to clients."""
+        found = endpoint_read(self.said["endpoint"])
+        assert found is not None
+        return found
+
+    @property
+    def command(self) -> list[str]:
+        """Give the command line that runs it."""
+        run = [sys.executable, "-u", "-m", "quorate.cli.main", "run"]
+        return [*run, str(self.home.path), "--json"]
+
+    def start(self, group: int) -> None:
+        """Start it in a process group and wait until it listens. Raises ValidatorFailed."""
+        assert not self.running
+        self.killed = self.told = False
+        began = self.log_bytes()
+        with self.log.open("ab") as errors:
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+                process_group=group,
+            )  # fmt: skip
+        line = self.first_line()
+        if not line.endswith(b"\n"):
+            raise self.not_started(began)
+        self.said = dict(json.loads(line))
+
+    def first_line(self) -> bytes:
+        """Wait for the first line that it prints; what comes without its end is no line."""
+        assert self.process is not None and self.process.stdout is not None
+        end_s, found = time.monotonic() + START_S, b""
+        fd = self.process.stdout.fileno()
+        while not found.endswith(b"\n"):
+            left_s = max(0.0, end_s - time.monotonic())
+            if not select.select([fd], [], [], left_s)[0]:
+                break
+            part = os.read(fd, LINE_BYTES)
+            if not part:
+                break
+            found += part
+        return found

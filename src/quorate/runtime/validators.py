@@ -142,8 +142,10 @@ def spec_of(index: int, keys: Keys) -> ValidatorSpec:
     )
 
 
-def endpoints(count: int, hosts: Sequence[str] | None, port_base: int) -> list[Endpoint]:
-    """Give each validator an address. Raises HomeRefused."""
+def endpoints(
+    count: int, hosts: Sequence[str] | None, port_base: int, ports_each: int = 1
+) -> list[Endpoint]:
+    """Give each validator an address, the first of its ports. Raises HomeRefused."""
     if not 1 <= count <= VALIDATORS_MAX:
         raise HomeRefused(f"A chain has 1 to {VALIDATORS_MAX} validators, not {count}.")
     named = [LOOPBACK] * count if hosts is None else list(hosts)
@@ -157,9 +159,9 @@ def endpoints(count: int, hosts: Sequence[str] | None, port_base: int) -> list[E
     for host in named:
         if not host or not HOST_LETTERS.issuperset(host):
             raise HomeRefused(f'"{host}" is no host; name an address or a domain name.')
-        port = port_base + used[host]
-        if not 1 <= port <= PORT_MAX:
-            raise HomeRefused(f"Port {port} is not from 1 to {PORT_MAX}; choose another base.")
+        port, port_max = port_base + ports_each * used[host], PORT_MAX + 1 - ports_each
+        if not 1 <= port <= port_max:
+            raise HomeRefused(f"Port {port} is not from 1 to {port_max}; choose another base.")
         used[host] += 1
         found.append(Endpoint(host=host, port=port))
     return found

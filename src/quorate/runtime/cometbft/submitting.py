@@ -1,0 +1,69 @@
+"""Bundles of our own clients on their way into CometBFT's pool, by its RPC.
+
+They go in the order in which they came, one batch after the other. Where CometBFT cannot be asked,
+the batch is asked again: handing a bundle over twice does no harm, for the pool knows what it has,
+and execution what a nonce was used for.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Final
+
+from quorate.runtime.cometbft.rpc import Rpc, RpcFailed, RpcRefused
+from quorate.types.codes import Reject
+
+RETRY_S: Final = 0.5
+BATCH_ITEMS: Final = 256
+KNOWN: Final = "already exists in cache"  # CometBFT's pool has it, or had it lately
+
+Refusals = tuple[tuple[bytes, int], ...]
+
+
+class Submitting:
+    """The queue in front of CometBFT's pool. refused: is told hash and code of what was refused."""
+
+    def __init__(self, rpc: Rpc, refused: Callable[[Refusals], None]) -> None:
+        self.rpc = rpc
+        self.refused = refused
+        self.waiting: dict[bytes, None] = {}  # in order; none twice, however often it is put
+        self.stirred = asyncio.Event()
+
+    def put(self, items: tuple[bytes, ...]) -> None:
+        """Hand over items; on the event loop."""
+        self.waiting.update(dict.fromkeys(items))
+        self.stirred.set()
+
+    async def run(self) -> None:
+        """Hand over what waits, until cancelled."""
+        while True:
+            await self.stirred.wait()
+            batch = list(itertools.islice(self.waiting, BATCH_ITEMS))
+            for item in batch:
+                del self.waiting[item]
+            if not self.waiting:
+                self.stirred.clear()
+            again = await self.hand_over(batch)
+            if again:
+                self.waiting = {**dict.fromkeys(again), **self.waiting}
+                self.stirred.set()
+                await asyncio.sleep(RETRY_S)
+
+    async def hand_over(self, batch: list[bytes]) -> list[bytes]:
+        """Hand over a batch; give what could not be asked about."""
+        again: list[bytes] = []
+        refused: list[tuple[bytes, int]] = []
+        verdicts = await self.rpc.broadcast_many(batch)
+        for item, verdict in zip(batch, verdicts, strict=True):
+            if isinstance(verdict, RpcRefused):
+                if KNOWN not in verdict.data:
+                    # Its pool is full, or the bundle larger than its operator lets in.
+                    refused.append((sha256(item).digest(), int(Reject.BLOCK_FULL_SEND_LATER)))
+            elif isinstance(verdict, RpcFailed):
+                again.append(item)
+            elif verdict.code:
+                refused.append((sha256(item).digest(), verdict.code))
+        if refused:
+            self.refused(tuple(refused))
+        return again
