@@ -35,6 +35,12 @@ ORDER = c.Place(1, 0, 600_000, 5)
 STATE = json.dumps(app_state(GENESIS)).encode()
 
 
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with a short name: a socket's path has at most 100 bytes."""
+    return tmp_path_factory.mktemp("abci")
+
+
 def home_in(folder: Path, **config: Any) -> Home:
     (home,) = init_comet(folder, 1, config_text=config_text(segment_mib=1, **config))
     return home
@@ -65,8 +71,8 @@ def grown(abci: Abci, heights: range) -> list[bytes]:
     return [abci.block(at, NOW + at, txs_of(at)).app_hash for at in heights]
 
 
-def test_a_chain_from_its_first_request_to_a_stop(tmp_path: Path) -> None:
-    home = home_in(tmp_path)
+def test_a_chain_from_its_first_request_to_a_stop(folder: Path) -> None:
+    home = home_in(folder)
     with node_of(home) as node, Abci(home.path) as abci, Abci(home.path) as other:
         info = abci.ask("info", version="0.38.26")
         assert (info.last_block_height, info.last_block_app_hash) == (0, b"")
@@ -101,8 +107,8 @@ def test_a_chain_from_its_first_request_to_a_stop(tmp_path: Path) -> None:
         assert node.returncode == 0 and "Stopped at height 1" in output, errors
 
 
-def test_a_node_killed_between_finalize_block_and_commit_is_asked_again(tmp_path: Path) -> None:
-    home = home_in(tmp_path)
+def test_a_node_killed_between_finalize_block_and_commit_is_asked_again(folder: Path) -> None:
+    home = home_in(folder)
     with node_of(home), Abci(home.path) as abci:
         begun(abci)
         roots = grown(abci, range(1, 4))
@@ -121,9 +127,9 @@ def test_a_node_killed_between_finalize_block_and_commit_is_asked_again(tmp_path
 
 
 def test_a_chain_of_another_application_is_refused_before_anything_is_written(
-    tmp_path: Path,
+    folder: Path,
 ) -> None:
-    home = home_in(tmp_path)
+    home = home_in(folder)
     with node_of(home) as node, Abci(home.path) as abci:
         answer = abci.ask("init_chain", app_state_bytes=b"{}", initial_height=1)
         assert answer is None or "another application" in answer
@@ -131,8 +137,8 @@ def test_a_chain_of_another_application_is_refused_before_anything_is_written(
         assert node.returncode == 2 and errors.count("\n") == 1 and "app_state must be" in errors
 
 
-def test_a_decided_block_that_is_not_valid_halts_durably(tmp_path: Path) -> None:
-    home = home_in(tmp_path)
+def test_a_decided_block_that_is_not_valid_halts_durably(folder: Path) -> None:
+    home = home_in(folder)
     with node_of(home) as node, Abci(home.path) as abci:
         begun(abci)
         assert abci.block(1, NOW, (b"junk",), commit=False) is None
@@ -150,9 +156,9 @@ def test_a_decided_block_that_is_not_valid_halts_durably(tmp_path: Path) -> None
         assert abci.block(1, NOW, txs_of(1)).app_hash
 
 
-def test_a_new_node_takes_a_snapshot_and_no_other_state(tmp_path: Path) -> None:
+def test_a_new_node_takes_a_snapshot_and_no_other_state(folder: Path) -> None:
     """Bad chunks are asked for again, and a whole snapshot with another root is refused."""
-    source = home_in(tmp_path / "source", every_blocks=3)
+    source = home_in(folder / "source", every_blocks=3)
     with node_of(source), Abci(source.path) as abci:
         begun(abci)
         roots = grown(abci, range(1, 5))
@@ -163,7 +169,7 @@ def test_a_new_node_takes_a_snapshot_and_no_other_state(tmp_path: Path) -> None:
         ]
         assert abci.ask("load_snapshot_chunk", height=3, format=2, chunk=0).chunk == b""
         assert abci.ask("load_snapshot_chunk", height=99, format=1, chunk=0).chunk == b""
-    target = home_in(tmp_path / "target")
+    target = home_in(folder / "target")
     root = roots[2]
     with node_of(target) as node, Abci(target.path) as abci:
         offered = offering(abci, root)
@@ -223,8 +229,8 @@ def applied(abci: Abci, chunks: list[bytes]) -> int:
     return int(answer.result)
 
 
-def test_nonsense_on_the_socket_ends_its_connection_and_nothing_else(tmp_path: Path) -> None:
-    home = home_in(tmp_path)
+def test_nonsense_on_the_socket_ends_its_connection_and_nothing_else(folder: Path) -> None:
+    home = home_in(folder)
     with node_of(home) as node, Abci(home.path) as abci:
         begun(abci)
         for data in (b"\xff" * 11, b"\x80\x80\x80\x80\x80\x01", os.urandom(500)):
@@ -237,8 +243,8 @@ def test_nonsense_on_the_socket_ends_its_connection_and_nothing_else(tmp_path: P
         assert node.poll() is None
 
 
-def test_the_plain_proof_of_a_query_is_no_proof_without_a_commit(tmp_path: Path) -> None:
-    home = home_in(tmp_path)
+def test_the_plain_proof_of_a_query_is_no_proof_without_a_commit(folder: Path) -> None:
+    home = home_in(folder)
     with node_of(home), Abci(home.path) as abci:
         begun(abci)
         grown(abci, range(1, 2))

@@ -1,17 +1,14 @@
 """`quorate run`: run the node of a home."""
 
-import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from quorate.cli.console import Bar, errors_named
+from quorate.cli.console import errors_named
 
 if TYPE_CHECKING:
     from quorate.runtime.home import Home
-    from quorate.runtime.start import Started
 
 
 def command(
@@ -48,48 +45,15 @@ def command(
 
 def run_alone(home: "Home", as_json: bool) -> None:
     """Run a node alone. Raises as `start` and `run_node`."""
+    from quorate.cli.started import tell, tell_end, timed
     from quorate.runtime.node import run_node
     from quorate.runtime.start import refuse_halted, start
 
     refuse_halted(home)
-    before_s = time.monotonic()
-    with Bar("Replaying the log") as bar:
-        started = start(home, bar.update)
-    seconds = time.monotonic() - before_s
+    started, seconds = timed(home, start)
 
     def announce(endpoint: str) -> None:
-        report(started, endpoint, seconds, as_json)
+        tell(started, endpoint, seconds, as_json)
 
     run_node(home, started.files, started.replica, announce)
-    if not as_json:
-        executor = started.replica.executor
-        print(f"Stopped at height {executor.height}, root {executor.root.hex()[:16]}.")
-
-
-def report(it: "Started", endpoint: str, seconds: float, as_json: bool) -> None:
-    """Say where the node is and what it took."""
-    executor = it.replica.executor
-    if as_json:
-        tree = {
-            "height": executor.height,
-            "state_root": executor.root.hex(),
-            "endpoint": endpoint,
-            "snapshot": it.snapshot,
-            "blocks_replayed": it.blocks,
-            "commands_replayed": it.commands,
-            "recovery_s": round(seconds, 3),
-            "torn_at": it.torn.offset if it.torn else None,
-        }
-        print(json.dumps(tree), flush=True)
-        return
-    if it.torn is not None:
-        print(
-            f"Cut an unfinished write from segment {it.torn.segment}, "
-            f"offset {it.torn.offset}; nothing in it was acknowledged."
-        )
-    source = f"snapshot {it.snapshot}" if it.snapshot else "genesis"
-    print(
-        f"Height {executor.height}, root {executor.root.hex()[:16]}: {source} and "
-        f"{it.blocks} blocks of the log, {seconds:.1f} s."
-    )
-    print(f"Listening at {endpoint}. Stop with Ctrl-C.", flush=True)
+    tell_end(started, as_json)

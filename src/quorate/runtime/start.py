@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from quorate.replica.executor import Executor
 from quorate.replica.ledger import Settings
 from quorate.replica.messages import Append, Effect
 from quorate.replica.records import (
@@ -33,6 +34,11 @@ class Started:
     bundles: int
     commands: int
     torn: Torn | None
+
+    @property
+    def executor(self) -> Executor:
+        """The state."""
+        return self.replica.executor
 
 
 def refuse_halted(home: Home) -> None:

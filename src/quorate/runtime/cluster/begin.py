@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from quorate.codec.consensus import domain
 from quorate.ordering.scheme import KeyScheme, Scheme
 from quorate.replica.errors import ReplayRefused
+from quorate.replica.executor import Executor
 from quorate.replica.ledger import Ledger, Settings, Sign, key_signing
 from quorate.replica.parts import ValidatorSettings, checkpoint_checking
 from quorate.replica.records import RecordRefused, checkpoint_payload
@@ -36,6 +37,11 @@ class Begun:
     blocks: int
     commands: int
     torn: Torn | None
+
+    @property
+    def executor(self) -> Executor:
+        """The state."""
+        return self.ledger.executor
 
 
 def settings_of(home: Home) -> Settings:

@@ -79,6 +79,7 @@ from quorate.runtime.peers.frames import Lane
 from quorate.runtime.peers.transport import Limits, Transport
 from quorate.runtime.server import Server
 from quorate.runtime.snapshotting import Snapshotting
+from quorate.runtime.spending import cpu_ms
 from quorate.runtime.validators import hello_of, material_of_home, seats_of
 
 # A thread that computes in Python gives the others a turn this often: the default of 5 ms would be
@@ -377,11 +378,7 @@ class ClusterNode:
 
     def cpu_ms(self) -> dict[str, int]:
         """Say how much processor time each place of work has taken; on the loop's thread."""
-        loop, log = time.thread_time_ns(), self.journal.cpu_ns
-        execution, whole = self.executing.cpu_ns, time.process_time_ns()
-        parts = {"loop": loop, "log": log, "execution": execution}
-        parts["admission"] = whole - loop - log - execution
-        return {name: spent // 1_000_000 for name, spent in parts.items()}
+        return cpu_ms(self.journal.cpu_ns, self.executing.cpu_ns)
 
     # --- clients ---------------------------------------------------------------------------------
     def offered(self) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from quorate.replica.application import Application
+from quorate.replica.executor import Executor
 from quorate.replica.ledger import Ledger, Settings
 from quorate.replica.mempool import PoolLimits
 from quorate.replica.records import checkpoint_payload
@@ -28,6 +29,11 @@ class Begun:
     blocks: int
     commands: int
     torn: Torn | None
+
+    @property
+    def executor(self) -> Executor:
+        """The state."""
+        return self.ledger.executor
 
 
 def begin(home: Home, progress: Progress | None = None) -> Begun:

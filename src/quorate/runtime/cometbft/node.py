@@ -15,7 +15,6 @@ import concurrent.futures
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -76,6 +75,7 @@ from quorate.runtime.recover import executor_of
 from quorate.runtime.server import Server
 from quorate.runtime.snapshotter import Made
 from quorate.runtime.snapshotting import Snapshotting
+from quorate.runtime.spending import cpu_ms
 
 SWITCH_S: Final = 0.0005  # as in cluster/node.py: the default would be most of a block's time
 STOP_S: Final = 10.0
@@ -361,11 +361,7 @@ class CometNode:
 
     def cpu_ms(self) -> dict[str, int]:
         """Say how much processor time each place of work has taken; on the loop's thread."""
-        loop, log = time.thread_time_ns(), self.journal.cpu_ns
-        execution, whole = self.executing.cpu_ns, time.process_time_ns()
-        parts = {"loop": loop, "log": log, "execution": execution}
-        parts["admission"] = whole - loop - log - execution
-        return {name: spent // 1_000_000 for name, spent in parts.items()}
+        return cpu_ms(self.journal.cpu_ns, self.executing.cpu_ns)
 
     # --- clients ---------------------------------------------------------------------------------
     def offered(self) -> None:
