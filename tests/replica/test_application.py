@@ -18,6 +18,7 @@ from quorate.replica.application_messages import (
     Info,
     Outcome,
     Reconnected,
+    Reminded,
     Submitted,
 )
 from quorate.replica.messages import Level, Reply, Request
@@ -397,6 +398,34 @@ def test_what_clients_wait_for_is_handed_over_again_when_the_engine_comes_back()
     node.submitted.clear()
     node.step(Reconnected())
     assert node.submitted == []
+
+
+def test_what_waits_for_long_is_handed_over_again() -> None:
+    node = Node()
+    node.begin()
+    asked(node, 1, bundle(ALICE, 0, FUNDS))
+    node.submitted.clear()
+    node.step(Reminded())
+    asked(node, 2, bundle(BOB, 0, FUNDS))
+    node.submitted.clear()
+    node.step(Reminded())
+    assert node.submitted == list(transactions(bundle(ALICE, 0, FUNDS)))
+    node.submitted.clear()
+    node.step(Reminded())
+    assert len(node.submitted) == 2
+
+
+def test_a_client_hears_from_check_tx_that_its_bundle_is_hopeless() -> None:
+    """The engine's pool lets go of it without a word to whoever handed it over."""
+    node = Node()
+    node.begin()
+    node.block(1, NOW, (tx(ALICE, 0, FUNDS),))
+    late = bundle(ALICE, 0, ORDER)
+    asked(node, 1, late)
+    assert not node.replies
+    assert node.check(*transactions(late), tx(BOB, 0, FUNDS)) == (208, 0)
+    (reply,) = node.replies
+    assert isinstance(reply, Reply) and reply.codes == (int(Reject.NONCE_ALREADY_USED),)
 
 
 def test_a_bundle_that_was_executed_is_not_waited_for_again() -> None:

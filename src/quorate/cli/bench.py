@@ -25,7 +25,12 @@ GROUPS = (
     ("rss.million_mib", "facts", "memory"),
 )
 # Groups that take minutes and other programs; they run only when named.
-NAMED_GROUPS = (("cluster", "cluster", "cluster"), ("sim.steps_per_s", "cluster", "simulator"))
+NAMED_GROUPS = (
+    ("cluster", "cluster", "cluster"),
+    ("sim.steps_per_s", "cluster", "simulator"),
+    ("engine", "engines", "engines"),
+)
+TIMED = "engine"  # the group whose runs take as long as --seconds says
 
 
 def selected(names: list[str]) -> list[tuple[str, str, str]]:
@@ -60,31 +65,34 @@ def machine() -> str:
     return f"{os.cpu_count()} x {model}, {platform.system()}, Python {platform.python_version()}"
 
 
-def measured(chosen: list[tuple[str, str, str]]) -> Iterator[Any]:
-    """Run the chosen groups one after another."""
+def measured(chosen: list[tuple[str, str, str]], seconds: float | None) -> Iterator[Any]:
+    """Run the chosen groups one after another. seconds: None for what the group has itself."""
     import importlib
 
     for name, module, function in chosen:
         sys.stderr.write(f"measuring {name} ...\n")
-        work: Callable[[], Iterator[Any]] = getattr(
+        work: Callable[..., Iterator[Any]] = getattr(
             importlib.import_module(f"quorate.cli.benches.{module}"), function
         )
-        yield from work()
+        yield from work() if seconds is None or name != TIMED else work(seconds)
 
 
 def command(
-    names: list[str] = typer.Argument(None, help="Which figures; all but cluster, sim if none."),
+    names: list[str] = typer.Argument(None, help="Which; without: all but cluster, sim, engines."),
+    seconds: float | None = typer.Option(None, help="Of each run of `engines`."),
     json_path: Path | None = typer.Option(None, "--json", help="Write the figures there as JSON."),
 ) -> None:
     """Measure this machine."""
     chosen = selected(names or [])
+    if seconds is not None and not (seconds >= 1 and any(group[0] == TIMED for group in chosen)):
+        end(USERS_MISTAKE, "--seconds is for `engines` alone, and is 1 or more.")
     if json_path is not None:
         refuse_unwritable("--json", json_path)
     with errors_named():
         warmed()
         print(machine(), flush=True)
         found = []
-        for figure in measured(chosen):
+        for figure in measured(chosen, seconds):
             found.append(figure)
             shown = f"{figure.value:,.0f}" if figure.value >= 1000 else f"{figure.value:,.3g}"
             print(f"{figure.name:32} {shown:>14} {figure.unit:18} {figure.detail}", flush=True)

@@ -62,6 +62,7 @@ from quorate.replica.application_messages import (
     Proposal,
     Reconnected,
     Refused,
+    Reminded,
     Submit,
     Submitted,
     Verdict,
@@ -126,6 +127,7 @@ class Application:
         self.root, self.version = state.root, state.version
         self.mempool = Mempool(limits)
         self.claims = Claims()
+        self.waiting_before: dict[bytes, None] = {}
         self.members: Members = {}
         self.pending: Pending | None = None
         self.inquiries: dict[int, Inquiry] = {}
@@ -146,6 +148,7 @@ class Application:
             Installed: self.installed,
             Requested: self.requested,
             Reconnected: self.reconnected,
+            Reminded: self.reminded,
         }
 
     def step(self, event: ApplicationEvent) -> list[Any]:
@@ -241,7 +244,10 @@ class Application:
             def told(advice: tuple[int, ...]) -> list[Any]:
                 hopeless = iter(advice)
                 merged = [code or next(hopeless) for code in codes]
-                return [Answered(event.ticket, Codes(tuple(merged)))]
+                # The pool lets go of these: whoever waits for one of them hears it from us.
+                own = zip([bundle.hash for bundle in sound], advice, strict=True)
+                lost = self.lost([(name, code) for name, code in own if code])
+                return [Answered(event.ticket, Codes(tuple(merged))), *lost]
 
             self.advices[ticket] = told
             rows = np.frombuffer(bytearray(b"".join([it.row for it in sound])), ADMITTED)
@@ -371,15 +377,28 @@ class Application:
 
     def submitted(self, event: Submitted) -> list[Any]:
         """Tell clients of what the engine's pool refused."""
+        return self.lost(event.refused)
+
+    def lost(self, refused: Sequence[tuple[bytes, int]]) -> list[Any]:
+        """Forget bundles that will not be in a block, and tell the clients that wait for them."""
         replies: list[Any] = []
-        for name, code in event.refused:
+        for name, code in refused:
             self.mempool.dropped([name])
             replies += self.claims.withdrawn([name], Reject(code))
         return replies
 
     def reconnected(self, event: Reconnected) -> list[Any]:
         """Hand over again what clients still wait for."""
-        waiting = [self.mempool.verified(name) for name in self.claims.waiting]
+        return self.handed_over(list(self.claims.waiting))
+
+    def reminded(self, event: Reminded) -> list[Any]:
+        """Hand over again what was waiting the last time already; the pool knows what it has."""
+        before, self.waiting_before = self.waiting_before, dict.fromkeys(self.claims.waiting)
+        return self.handed_over([name for name in self.waiting_before if name in before])
+
+    def handed_over(self, names: Sequence[bytes]) -> list[Any]:
+        """Give waiting bundles to the engine's pool."""
+        waiting = [self.mempool.verified(name) for name in names]
         items = tuple([bundle.item for bundle in waiting if bundle is not None])
         return [Submit(items)] if items else []
 

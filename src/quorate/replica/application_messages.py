@@ -8,7 +8,7 @@ What leaves the application for another place of work comes back as an event, wh
     Admit   -> Admitted   signatures of bundles not seen before (validator_messages.py)
     Advise  -> Advised    which of them no later block can execute; asked of the ledger's thread
     Execute -> Executed   a decided block
-    Submit  -> Submitted  bundles of our own clients, handed to the engine's pool
+    Submit  -> Submitted  bundles of our own clients, for the engine's pool; it asks us by CheckTx
 
 A list of effects with a Sync goes to the log as a whole: what stands behind it waits for the disk.
 """
@@ -116,7 +116,7 @@ class Executed(NamedTuple):
 
 
 class Submitted(NamedTuple):
-    """The answer to Submit, of those that the engine refused: hash and code."""
+    """What the engine's pool refused without asking us by CheckTx: hash and code."""
 
     refused: tuple[tuple[bytes, int], ...]
 
@@ -134,9 +134,13 @@ class Reconnected(NamedTuple):
     """The engine is there again; what its pool held may be lost."""
 
 
+class Reminded(NamedTuple):
+    """Some seconds have passed: what waits since the last time may be lost."""
+
+
 ApplicationEvent = (
     Inform | Begin | Check | Prepare | Process | Decide | Commit
-    | Admitted | Advised | Executed | Submitted | Installed | Requested | Reconnected
+    | Admitted | Advised | Executed | Submitted | Installed | Requested | Reconnected | Reminded
 )  # fmt: skip
 
 

@@ -24,13 +24,19 @@ WAITING_MAX: Final = 1 << 20
 
 @dataclass
 class Ran:
-    """What a run came to. latencies_ms: of executed requests; refused: by code."""
+    """What a run came to. latencies_ms: of executed requests; refused: by code.
+
+    finished: when a request was answered, and how many bundles of it were executed; that moment and
+    start_s are of time.perf_counter.
+    """
 
     seconds: float = 0.0
     latencies_ms: list[float] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     bundles: int = 0
     rejected: int = 0
+    start_s: float = 0.0
+    finished: list[tuple[float, int]] = field(default_factory=list)
 
     def percentile(self, percent: int) -> float:
         """Give a latency of which so many percent are below, nearest rank."""
@@ -76,8 +82,10 @@ class Load:
             ran.refused["unanswered"] += len(items)
             return
         if done.level == Level.EXECUTED:
-            ran.latencies_ms.append((time.perf_counter() - due_s) * 1000)
-            ran.bundles += sum(1 for code in done.codes if not code)
+            now_s, taken = time.perf_counter(), sum(1 for code in done.codes if not code)
+            ran.latencies_ms.append((now_s - due_s) * 1000)
+            ran.bundles += taken
+            ran.finished.append((now_s, taken))
             ran.rejected += int((done.receipts["code"] != 0).sum())
         else:
             ran.refused[done.level.name] += len(items)
@@ -94,9 +102,9 @@ class Load:
 
         rate: 0 to keep waiting_max requests under way. seconds: to stop after, 0 for never.
         """
-        ran = Ran()
         tasks: set[asyncio.Task[None]] = set()
         start_s = time.perf_counter()
+        ran = Ran(start_s=start_s)
         for first in range(0, len(items), parcel):
             while len(tasks) >= waiting_max:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

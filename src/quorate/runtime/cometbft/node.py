@@ -32,6 +32,7 @@ from quorate.replica.application_messages import (
     Installed,
     Reconnected,
     Refused,
+    Reminded,
     Submit,
     Submitted,
 )
@@ -79,6 +80,7 @@ from quorate.runtime.spending import cpu_ms
 
 SWITCH_S: Final = 0.0005  # as in cluster/node.py: the default would be most of a block's time
 STOP_S: Final = 10.0
+REMIND_S: Final = 10.0
 # Info among the first requests of a connection is CometBFT's greeting when it starts; later ones
 # are questions of its clients.
 GREETING_TICKETS: Final = 2
@@ -143,6 +145,7 @@ class CometNode:
         ]
         submission = asyncio.ensure_future(self.submitting.run())
         looking = asyncio.ensure_future(self.answering.look())
+        reminding = asyncio.ensure_future(self.remind())
         try:
             if abci.path:
                 with_no_socket(abci.path)
@@ -154,6 +157,7 @@ class CometNode:
         finally:
             stopping.cancel()
             looking.cancel()
+            reminding.cancel()
             await self.close(log, execution, admission, submission)
         if self.failure is not None:
             raise self.failure
@@ -336,6 +340,12 @@ class CometNode:
         """Take what CometBFT's pool refused."""
         if refused:
             self.step(Submitted(refused))
+
+    async def remind(self) -> None:
+        """Have what waits for long handed over again, until cancelled."""
+        while True:
+            await asyncio.sleep(REMIND_S)
+            self.step(Reminded())
 
     def snapshot_made(self, height: int, made: Made) -> None:
         """Act on what the snapshot process found."""

@@ -226,18 +226,19 @@ class Rpc:
         return self.verdict(await self.posted(broadcast_request(tx, 0)), 0)
 
     async def broadcast_many(
-        self, txs: Sequence[bytes], lanes: int = 1
+        self, txs: Sequence[bytes], lanes: int = 1, wait: bool = True
     ) -> list[Verdict | RpcFailed]:
         """Hand in transactions in batches; give for each its verdict or why there is none.
 
-        lanes: how many batches are under way at a time. With one they arrive in order.
+        lanes: how many batches are under way at a time. With one they arrive in order. wait: for
+        what CheckTx says of each, one after the other; else code 0 means that it is being asked.
         """
         found: list[Verdict | RpcFailed] = [RpcFailed("Not sent.")] * len(txs)
         left = iter(self.batches(txs))
 
         async def lane() -> None:
             for first, size in left:
-                found[first : first + size] = await self.batch(txs[first : first + size])
+                found[first : first + size] = await self.batch(txs[first : first + size], wait)
 
         await asyncio.gather(*(lane() for _ in range(lanes)))
         return found
@@ -257,9 +258,9 @@ class Rpc:
         if first < len(txs):
             yield first, len(txs) - first
 
-    async def batch(self, txs: Sequence[bytes]) -> list[Verdict | RpcFailed]:
+    async def batch(self, txs: Sequence[bytes], wait: bool) -> list[Verdict | RpcFailed]:
         """Hand in one batch; what fails as a whole has failed for each."""
-        requests = [broadcast_request(tx, number) for number, tx in enumerate(txs)]
+        requests = [broadcast_request(tx, number, wait) for number, tx in enumerate(txs)]
         try:
             answer = await self.posted(f"[{','.join(requests)}]")
             if isinstance(answer, dict) and len(txs) > 1:
@@ -274,7 +275,7 @@ class Rpc:
                 return [failed] * len(txs)
             # Nothing of it was looked at. This node allows fewer requests in one body.
             self.batch_max = min(self.batch_max, int(limit[1]))
-            return await self.broadcast_many(txs)
+            return await self.broadcast_many(txs, wait=wait)
         return [self.verdict_of_batch(entry, number) for number, entry in enumerate(answers)]
 
     def verdict_of_batch(self, answer: Any, number: int) -> Verdict | RpcFailed:
@@ -294,12 +295,11 @@ class Rpc:
         return self.understood(verdict_read, self.result(answer, number))
 
 
-def broadcast_request(tx: bytes, number: int) -> str:
-    """Write the request that hands in a transaction."""
+def broadcast_request(tx: bytes, number: int, wait: bool = True) -> str:
+    """Write the request that hands in a transaction. wait: for what CheckTx says."""
     sent = base64.b64encode(tx).decode("ascii")
-    return (
-        f'{{"jsonrpc":"2.0","id":{number},"method":"broadcast_tx_sync","params":{{"tx":"{sent}"}}}}'
-    )
+    method = "broadcast_tx_sync" if wait else "broadcast_tx_async"
+    return f'{{"jsonrpc":"2.0","id":{number},"method":"{method}","params":{{"tx":"{sent}"}}}}'
 
 
 def brief(words: str) -> str:
