@@ -21,6 +21,7 @@ import json
 import os
 import re
 import secrets
+import time
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
@@ -180,7 +181,9 @@ def init_comet(
         CometKeys(secrets.token_bytes(SEED_BYTES), secrets.token_bytes(SEED_BYTES))
         for _ in range(count)
     ]
-    document = comet_genesis(genesis, keys)
+    # The first block has the time of the genesis, and refuses nonces of a day later or more.
+    begin_ms = max(genesis.time_ms, time.time_ns() // 1_000_000)
+    document = comet_genesis(genesis, keys, begin_ms)
     homes = []
     with ExitStack() as stack:
         for index in range(count):
@@ -259,8 +262,11 @@ def private_json(seed: bytes) -> dict[str, str]:
     return {"type": "tendermint/PrivKeyEd25519", "value": value}
 
 
-def comet_genesis(genesis: Genesis, keys: Sequence[CometKeys]) -> bytes:
-    """Write CometBFT's genesis: validators of one weight, its default limits of evidence."""
+def comet_genesis(genesis: Genesis, keys: Sequence[CometKeys], begin_ms: int) -> bytes:
+    """Write CometBFT's genesis: validators of one weight, its default limits of evidence.
+
+    begin_ms: the time of the first block.
+    """
     validators = [
         {
             "address": its.address,
@@ -272,7 +278,7 @@ def comet_genesis(genesis: Genesis, keys: Sequence[CometKeys]) -> bytes:
     ]
     return json_bytes(
         {
-            "genesis_time": rfc3339(genesis.time_ms),
+            "genesis_time": rfc3339(begin_ms),
             "chain_id": comet_chain_id(genesis),
             "initial_height": "1",
             "consensus_params": {

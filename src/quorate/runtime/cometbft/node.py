@@ -80,7 +80,7 @@ from quorate.runtime.spending import cpu_ms
 
 SWITCH_S: Final = 0.0005  # as in cluster/node.py: the default would be most of a block's time
 STOP_S: Final = 10.0
-REMIND_S: Final = 10.0
+REMIND_S: Final = 5.0
 # Info among the first requests of a connection is CometBFT's greeting when it starts; later ones
 # are questions of its clients.
 GREETING_TICKETS: Final = 2
