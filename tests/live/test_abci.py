@@ -57,8 +57,12 @@ def node_of(home: Home) -> Iterator["subprocess.Popen[str]"]:
         print(*node.communicate())  # shown where a test fails
 
 
-def begun(abci: Abci) -> Any:
-    return abci.ask("init_chain", app_state_bytes=STATE, initial_height=1, chain_id="any")
+PARAMS = {"block": {"max_bytes": 4 << 20}, "validator": {"pub_key_types": ["ed25519"]}}
+
+
+def begun(abci: Abci, **changes: Any) -> Any:
+    fields = {"app_state_bytes": STATE, "initial_height": 1, "consensus_params": PARAMS, **changes}
+    return abci.ask("init_chain", chain_id="any", **fields)
 
 
 def txs_of(height: int) -> tuple[bytes, ...]:
@@ -131,7 +135,7 @@ def test_a_chain_of_another_application_is_refused_before_anything_is_written(
 ) -> None:
     home = home_in(folder)
     with node_of(home) as node, Abci(home.path) as abci:
-        answer = abci.ask("init_chain", app_state_bytes=b"{}", initial_height=1)
+        answer = begun(abci, app_state_bytes=b"{}")
         assert answer is None or "another application" in answer
         _, errors = node.communicate(timeout=60)
         assert node.returncode == 2 and errors.count("\n") == 1 and "app_state must be" in errors
@@ -190,13 +194,93 @@ def test_a_new_node_takes_a_snapshot_and_no_other_state(folder: Path) -> None:
         assert applied(abci, chunks) == ApplySnapshotChunkResult.ACCEPT
         info = abci.ask("info")
         assert (info.last_block_height, info.last_block_app_hash) == (3, root)
-        assert offered(**good) == OfferSnapshotResult.ABORT
         assert abci.block(4, NOW + 4, txs_of(4)).app_hash == roots[3]
+        assert offered(**good) == OfferSnapshotResult.ABORT
         node.kill()
         node.wait()
     with node_of(target), Abci(target.path) as abci:
         info = abci.ask("info")
         assert (info.last_block_height, info.last_block_app_hash) == (4, roots[3])
+
+
+def test_a_node_that_fell_in_the_last_step_of_a_state_sync_takes_another(folder: Path) -> None:
+    """CometBFT's own state comes after ours: until then it offers a snapshot again."""
+    source = home_in(folder / "source", every_blocks=2)
+    with node_of(source), Abci(source.path) as abci:
+        begun(abci)
+        roots = grown(abci, range(1, 4))
+        good = whole(abci, 2)  # one snapshot is made at a time: the next only when it is there
+        roots += grown(abci, range(4, 6))
+        later = whole(abci, 4)
+    target = home_in(folder / "target")
+    for snapshot, chunks in (good, good, later, later):
+        height = snapshot.height
+        with node_of(target) as node, Abci(target.path) as abci:
+            assert abci.ask("info").last_block_height <= height
+            offer = {"snapshot": snapshot, "app_hash": roots[height - 1]}
+            accepted = abci.ask("offer_snapshot", **offer)
+            assert accepted.result == OfferSnapshotResult.ACCEPT
+            if height == 4:
+                older = abci.ask("offer_snapshot", snapshot=good[0], app_hash=roots[1])
+                assert older.result == (OfferSnapshotResult.REJECT if node_at(abci) else 1)
+                abci.ask("offer_snapshot", **offer)
+            assert applied(abci, chunks) == ApplySnapshotChunkResult.ACCEPT
+            assert node.poll() is None
+    with node_of(target), Abci(target.path) as abci:
+        assert abci.ask("info").last_block_app_hash == roots[3]
+        assert abci.block(5, NOW + 5, txs_of(5)).app_hash == roots[4]
+        refused = abci.ask("offer_snapshot", snapshot=later[0], app_hash=roots[3])
+        assert refused.result == OfferSnapshotResult.ABORT
+
+
+def whole(abci: Abci, height: int) -> tuple[Any, list[bytes]]:
+    """Wait for a snapshot and load all of it."""
+    found = snapshots_of(abci, height)
+    chunks = [
+        abci.ask("load_snapshot_chunk", height=height, format=1, chunk=at).chunk
+        for at in range(found.chunks)
+    ]
+    return found, chunks
+
+
+def node_at(abci: Abci) -> bool:
+    """Say whether the node stands above the older of the two snapshots."""
+    return int(abci.ask("info").last_block_height) > 2
+
+
+def test_offers_that_cross_leave_a_sound_home(folder: Path) -> None:
+    """CometBFT was killed while the last chunk was judged, and offers anew at once."""
+    source = home_in(folder / "source", every_blocks=2)
+    with node_of(source), Abci(source.path) as abci:
+        begun(abci)
+        roots = grown(abci, range(1, 4))
+        snapshot = snapshots_of(abci, 2)
+        chunk = abci.ask("load_snapshot_chunk", height=2, format=1, chunk=0).chunk
+        assert snapshot.chunks == 1
+    target = home_in(folder / "target")
+    offer = {"snapshot": snapshot, "app_hash": roots[1]}
+    with node_of(target) as node, Abci(target.path) as abci:
+        for _ in range(20):
+            with Abci(target.path) as lost:
+                accepted = lost.ask("offer_snapshot", **offer)
+                assert accepted.result == OfferSnapshotResult.ACCEPT
+                lost.post(apply_snapshot_chunk={"index": 0, "chunk": chunk, "sender": "x"})
+        again = abci.ask("offer_snapshot", **offer)
+        assert again.result == OfferSnapshotResult.ACCEPT
+        assert applied(abci, [chunk]) == ApplySnapshotChunkResult.ACCEPT
+        assert abci.ask("info").last_block_app_hash == roots[1] and node.poll() is None
+    with node_of(target), Abci(target.path) as abci:
+        assert abci.block(3, NOW + 3, txs_of(3)).app_hash == roots[2]
+
+
+def test_a_file_where_the_socket_should_be_is_not_touched(folder: Path) -> None:
+    home = home_in(folder)
+    precious = home.path / "abci.sock"
+    precious.write_text("precious")
+    node = quorate("run", home.path)
+    _, errors = node.communicate(timeout=60)
+    assert node.returncode == 2 and errors.count("\n") == 1 and "no socket" in errors
+    assert precious.read_text() == "precious"
 
 
 def snapshots_of(abci: Abci, height: int) -> Any:

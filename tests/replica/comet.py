@@ -136,8 +136,11 @@ class Node:
 
     def begin(self, **changes: Any) -> Any:
         """Begin the chain."""
-        fields = {"height": 1, "time_ms": GENESIS.time_ms, "app_state": APP_STATE, **changes}
-        return self.ask(Begin, fields["height"], fields["time_ms"], fields["app_state"], MEMBERS)
+        fields = {
+            "height": 1, "time_ms": GENESIS.time_ms, "app_state": APP_STATE, "members": MEMBERS,
+            "ed25519": True, "extensions": False, "block_bytes_max": 4 << 20, **changes,
+        }  # fmt: skip
+        return self.ask(Begin, *fields.values())
 
     def check(self, *txs: bytes) -> tuple[int, ...]:
         """Check transactions together."""

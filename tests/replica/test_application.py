@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from quorate.codec import commands as c
 from quorate.codec.items import ITEM_HEAD, encode_items
+from quorate.replica import application
 from quorate.replica.application import proto_bytes
 from quorate.replica.application_messages import (
     Commit,
@@ -26,9 +27,11 @@ from quorate.replica.validator_messages import Requested
 from quorate.types.blocks import Item
 from quorate.types.codes import Reject
 from quorate.types.limits import (
+    BLOCK_BYTES_MAX,
     BUNDLES_PER_BLOCK_MAX,
     COMMANDS_PER_BLOCK_MAX,
     COMMANDS_PER_BUNDLE_MAX,
+    DAY_MS,
     NONCES_PER_SIGNER,
     TIME_MS_MAX,
 )
@@ -73,6 +76,10 @@ def test_a_fresh_application_has_no_app_hash_and_begins_with_the_root_of_genesis
         ({"height": 2}, "initial_height must be 1"),
         ({"time_ms": -1}, "out of range"),
         ({"time_ms": TIME_MS_MAX + 1}, "out of range"),
+        ({"ed25519": False}, "Ed25519 keys alone"),
+        ({"extensions": True}, "no vote extensions"),
+        ({"block_bytes_max": -1}, "block.max_bytes -1"),
+        ({"block_bytes_max": BLOCK_BYTES_MAX + 1}, "block.max_bytes"),
     ],
 )
 def test_a_foreign_chain_is_refused(changes: dict[str, Any], said: str) -> None:
@@ -436,6 +443,39 @@ def test_a_bundle_that_was_executed_is_not_waited_for_again() -> None:
     asked(node, 1, mine)
     (reply,) = node.replies
     assert isinstance(reply, Reply) and reply.codes == (int(Reject.NONCE_ALREADY_USED),)
+
+
+def test_what_left_its_nonce_unused_may_be_sent_again() -> None:
+    """The same bytes, when what was in the way is gone: here the time."""
+    node = Node()
+    node.begin()
+    early = bundle(ALICE, DAY_MS + 5_000, FUNDS)
+    outcome = node.block(1, NOW, transactions(early))
+    ahead = int(Reject.NONCE_TOO_FAR_AHEAD_USE_CURRENT_MS)
+    assert outcome.results == ((ahead, b""),)
+    asked(node, 1, early)
+    assert not node.replies and node.submitted == list(transactions(early))
+    node.block(2, NOW + 6_000, transactions(early))
+    (reply,) = node.replies
+    assert isinstance(reply, Reply) and reply.level == Level.EXECUTED
+    asked(node, 2, early)
+    assert isinstance(node.replies[1], Reply) and node.replies[1].codes == (208,)
+
+
+def test_reminders_are_bounded_and_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(application, "REMINDED_MAX", 4)
+    node = Node()
+    node.begin()
+    mine = [bundle(ALICE, at, FUNDS) for at in range(10)]
+    asked(node, 1, *mine)
+    node.step(Reminded())
+    seen: list[list[bytes]] = []
+    for _ in range(3):
+        node.submitted.clear()
+        node.step(Reminded())
+        seen.append(list(node.submitted))
+    txs = list(transactions(*mine))
+    assert seen == [txs[0:4], txs[4:8], txs[8:10] + txs[0:2]]
 
 
 def test_a_bundle_that_expires_in_the_pool_is_told_to_its_client() -> None:

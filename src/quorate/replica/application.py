@@ -87,6 +87,12 @@ from quorate.types.limits import (
 )
 from quorate.types.records import ADMITTED
 
+REMINDED_MAX: Final = 1024  # at a time, in turns: much waits where the engine has much to do
+UNUSED: Final = (
+    int(Reject.SIGNER_MUST_HAVE_AN_ACCOUNT),
+    int(Reject.NONCE_TOO_FAR_AHEAD_USE_CURRENT_MS),
+    int(Reject.TABLE_FULL_SEND_LATER),
+)
 FOR_POOL: Final = 0  # whose turn it is with admission: all that is not for a block
 Found = list[Bundle | Reject]
 Then = Callable[[Found], list[Any]]
@@ -128,6 +134,7 @@ class Application:
         self.mempool = Mempool(limits)
         self.claims = Claims()
         self.waiting_before: dict[bytes, None] = {}
+        self.reminded_next = 0
         self.members: Members = {}
         self.pending: Pending | None = None
         self.inquiries: dict[int, Inquiry] = {}
@@ -188,6 +195,16 @@ class Application:
             return f"This CometBFT chain begins at height {event.height}; initial_height must be 1."
         if not 0 <= event.time_ms <= TIME_MS_MAX:
             return "The genesis_time of this CometBFT chain is out of range."
+        if not event.ed25519 or event.extensions:
+            return (
+                "This CometBFT chain must have validators of Ed25519 keys alone, and no vote "
+                "extensions: validator.pub_key_types is to name ed25519."
+            )
+        if not 0 < event.block_bytes_max <= BLOCK_BYTES_MAX:
+            return (
+                f"This CometBFT chain has block.max_bytes {event.block_bytes_max}; it must be from "
+                f"1 to {BLOCK_BYTES_MAX}."
+            )
         if self.height:
             return f"This home is at height {self.height}, and CometBFT begins its chain anew."
         return ""
@@ -332,6 +349,11 @@ class Application:
         if ends or outcome is None:
             return ends
         pending.effects, pending.outcome = event.effects, outcome
+        codes = [code for code, _ in outcome.results]
+        # Their nonces are unused: the same bytes may be sent again, when the reason is gone.
+        self.mempool.forgotten(
+            [name for name, code in zip(pending.names, codes, strict=True) if code in UNUSED]
+        )
         return [Answered(pending.ticket, outcome)]
 
     def commit(self, event: Commit) -> list[Any]:
@@ -394,7 +416,10 @@ class Application:
     def reminded(self, event: Reminded) -> list[Any]:
         """Hand over again what was waiting the last time already; the pool knows what it has."""
         before, self.waiting_before = self.waiting_before, dict.fromkeys(self.claims.waiting)
-        return self.handed_over([name for name in self.waiting_before if name in before])
+        names = [name for name in self.waiting_before if name in before]
+        first = self.reminded_next % max(len(names), 1)
+        self.reminded_next = first + REMINDED_MAX if len(names) > REMINDED_MAX else 0
+        return self.handed_over((names[first:] + names[:first])[:REMINDED_MAX])
 
     def handed_over(self, names: Sequence[bytes]) -> list[Any]:
         """Give waiting bundles to the engine's pool."""

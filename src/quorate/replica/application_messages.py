@@ -32,13 +32,19 @@ class Inform(NamedTuple):
 
 
 class Begin(NamedTuple):
-    """InitChain: a chain begins. app_state: what its genesis says of the application, JSON."""
+    """InitChain: a chain begins. app_state: what its genesis says of the application, JSON.
+
+    ed25519: whether validators have such keys and no others. extensions: whether votes have any.
+    """
 
     ticket: int
     height: int
     time_ms: int
     app_state: bytes
     members: Members
+    ed25519: bool
+    extensions: bool
+    block_bytes_max: int
 
 
 class Check(NamedTuple):

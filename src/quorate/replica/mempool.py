@@ -351,6 +351,10 @@ class Mempool:
             if slot is not None:
                 self.unlink(slot)
 
+    def forgotten(self, names: Iterable[bytes]) -> None:
+        """Take hashes of a finalized block off those remembered."""
+        self.recent.difference_update(names)
+
     def expired(self, block_time_ms: int) -> list[Bundle]:
         """Remove and give what no block from this time on can execute; refuse such from now on."""
         self.time_ms = max(self.time_ms, block_time_ms)

@@ -9,7 +9,7 @@ from typing import Any
 from quorate.runtime.cometbft.rpc import Rpc
 from quorate.runtime.cometbft.submitting import BATCH_ITEMS, Submitting
 from quorate.types.codes import Reject
-from tests.runtime.cometbft.rpc_world import Refusal, json_rpc, serving
+from tests.runtime.cometbft.rpc_world import Refusal, http, json_rpc, serving
 
 TAKEN = {"code": 0, "data": "", "log": "", "hash": "00" * 32}
 
@@ -73,6 +73,37 @@ def test_a_full_pool_is_a_refusal_and_what_it_has_is_none() -> None:
     assert refused == [(sha256(b"full").digest(), code), (sha256(b"large").digest(), code)]
 
 
+def test_a_full_pool_says_nothing_of_what_it_may_have_already() -> None:
+    """It says that it is full before it looks whether it has the bundle: its client waits on."""
+    got: list[bytes] = []
+
+    def pool(method: str, parameters: dict[str, Any]) -> Any:
+        got.append(handed(parameters))
+        if len(got) > 2:
+            raise Refusal("mempool is full: number of txs 2 (max: 2)")
+        return TAKEN
+
+    refused: list[tuple[bytes, int]] = []
+
+    async def main() -> None:
+        async with Rpc(endpoint) as rpc:
+            submitting = Submitting(rpc, refused.extend)
+            task = asyncio.ensure_future(submitting.run())
+            submitting.put((b"a", b"b"))
+            async with asyncio.timeout(30):
+                while len(got) < 2:
+                    await asyncio.sleep(0.01)
+                submitting.put((b"a", b"b", b"c"))
+                while len(got) < 5 or not refused:
+                    await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.wait([task])
+
+    with serving(json_rpc(pool)) as endpoint:
+        asyncio.run(main())
+    assert refused == [(sha256(b"c").digest(), int(Reject.BLOCK_FULL_SEND_LATER))]
+
+
 def test_what_cannot_be_asked_about_is_asked_again_in_its_order() -> None:
     got: list[bytes] = []
     asked = 0
@@ -87,3 +118,32 @@ def test_what_cannot_be_asked_about_is_asked_again_in_its_order() -> None:
 
     assert not run(pool, (b"a", b"b", b"c", b"d"), until=lambda: len(got) == 4)
     assert got == [b"d", b"a", b"b", b"c"]
+
+
+def test_one_that_never_gets_through_stops_nobody() -> None:
+    """Such as one too large for the body that this operator's RPC takes."""
+    got: list[bytes] = []
+
+    def respond(body: bytes) -> bytes:
+        if base64.b64encode(b"huge") in body:
+            return http(b"body too large", "413 Content Too Large")
+        return json_rpc(pool)(body)
+
+    def pool(method: str, parameters: dict[str, Any]) -> Any:
+        got.append(handed(parameters))
+        return TAKEN
+
+    async def main() -> None:
+        async with Rpc(endpoint) as rpc:
+            submitting = Submitting(rpc, lambda refused: None)
+            submitting.put((b"a", b"huge", b"b", b"c"))
+            task = asyncio.ensure_future(submitting.run())
+            async with asyncio.timeout(30):
+                while len(got) < 3:
+                    await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.wait([task])
+
+    with serving(respond) as endpoint:
+        asyncio.run(main())
+    assert sorted(got) == [b"a", b"b", b"c"]

@@ -228,11 +228,12 @@ class ClusterNode:
         What was written is sound, and nothing more is signed.
         """
         error = context.get("exception")
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and "transport" in context:
             return
-        self.failure = self.failure or error
         loop.default_exception_handler(context)
-        self.stop_wanted.set()
+        # Without an exception it is a library's word of what it had not tidied up.
+        if error is not None:
+            self.fail(error)
 
     def pay(self, taken: Sequence[ValidatorEvent]) -> None:
         """Let the transport read on from peers whose frames have been taken."""

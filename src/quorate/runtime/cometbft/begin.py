@@ -20,7 +20,10 @@ from quorate.storage.writer import Entry
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An application and its ledger, and what it took to get there."""
+    """An application and its ledger, and what it took to get there.
+
+    base: the height of the last snapshot from which the log went on, 0 for none.
+    """
 
     files: LogFiles
     application: Application
@@ -29,6 +32,7 @@ class Begun:
     blocks: int
     commands: int
     torn: Torn | None
+    base: int
 
     @property
     def executor(self) -> Executor:
@@ -62,6 +66,7 @@ def begin(home: Home, progress: Progress | None = None) -> Begun:
         executor.height - found.plan.height,
         found.replay.commands,
         files.torn,
+        max([found.base for found in files.segments_found], default=0),
     )
 
 

@@ -1,8 +1,9 @@
 """The execution thread of a node under CometBFT, which owns the tables.
 
-Blocks come one at a time, each when CometBFT has decided it. Between them bundles that want to wait
-are looked at, and questions answered. A question may see a block that is executed and not committed
-yet: nothing can take it back, for CometBFT stored the block before it asked for it.
+Blocks come one at a time, each when CometBFT has decided it, and go before all that waits here.
+Between them bundles that want to wait are looked at, and questions answered. A question may see a
+block that is executed and not committed yet: nothing can take it back, for CometBFT stored the
+block before it asked for it.
 
 Any exception here is our own bug: the node halts, and CometBFT hears no root of that block.
 """
@@ -34,6 +35,11 @@ from quorate.replica.validators import accepted, changed_at, next_members
 @dataclass(frozen=True, slots=True)
 class Last:
     """Nothing follows in the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stirred:
+    """A block waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class Install:
     image: Image
 
 
-Task = Execute | Advise | Asked | Query | SnapshotMade | Install | Last
+Task = Advise | Asked | Query | SnapshotMade | Install | Stirred | Last
 
 
 class Executing:
@@ -91,8 +97,8 @@ class Executing:
         self.out = out
         self.cpu_ns = 0
         self.queue: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self.blocks: queue.SimpleQueue[Execute] = queue.SimpleQueue()
         self.actions: dict[type[Any], Callable[[Any], Any]] = {
-            Execute: self.execute,
             Advise: self.advise,
             Asked: self.asked,
             Query: self.queried,
@@ -100,15 +106,26 @@ class Executing:
             Install: self.install,
         }
 
+    def put(self, task: Task | Execute) -> None:
+        """Take a task; on any thread."""
+        if isinstance(task, Execute):
+            self.blocks.put(task)
+            self.queue.put(Stirred())
+        else:
+            self.queue.put(task)
+
     def run(self) -> None:
         """Work until Last, or until the ledger stops."""
         ended = False
         try:
             while not ended:
                 task = self.queue.get()
-                if isinstance(task, Last):
+                while not ended and not self.blocks.empty():
+                    self.out(self.execute(self.blocks.get()))
+                    ended = self.ledger.stopped
+                if ended or isinstance(task, Last):
                     ended = True
-                else:
+                elif not isinstance(task, Stirred):
                     self.out(self.actions[type(task)](task))
                     ended = self.ledger.stopped
                 self.cpu_ns = time.thread_time_ns()

@@ -14,6 +14,8 @@ import asyncio
 import concurrent.futures
 import os
 import signal
+import socket
+import stat
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -69,7 +71,8 @@ from quorate.runtime.cometbft.translating import (
     response_of,
 )
 from quorate.runtime.disk import HomeRefused
-from quorate.runtime.endpoint import ENDPOINT_NAME, SOCKET_NAME, abci_endpoint
+from quorate.runtime.endpoint import ENDPOINT_NAME, SOCKET_NAME, Endpoint, abci_endpoint
+from quorate.runtime.errors import CannotListen
 from quorate.runtime.home import Home
 from quorate.runtime.node import intake_limits
 from quorate.runtime.recover import executor_of
@@ -117,9 +120,12 @@ class CometNode:
         self.answering = Answering(home.me, self.application, self.rpc, self.server.respond)
         self.answering.cpu_ms = self.cpu_ms
         self.snapshotting = Snapshotting(home)
-        self.statesync = StateSync(home, self.log, self.install, self.fresh, self.fail)
+        self.statesync = StateSync(
+            home, self.log, self.install, self.fresh, lambda: self.application.height, self.fail
+        )
         self.askers: dict[int, Asker] = {}
         self.ticket_last = 0
+        self.base = begun.base
         self.installing: Callable[[], None] | None = None
         self.failure: BaseException | None = None
         self.loop: asyncio.AbstractEventLoop
@@ -143,22 +149,19 @@ class CometNode:
         log, execution, admission = [
             self.loop.run_in_executor(self.threads, part) for part in parts
         ]
-        submission = asyncio.ensure_future(self.submitting.run())
-        looking = asyncio.ensure_future(self.answering.look())
-        reminding = asyncio.ensure_future(self.remind())
+        endless = (self.submitting.run(), self.answering.look(), self.remind())
+        tasks = [asyncio.ensure_future(part) for part in endless]
         try:
             if abci.path:
-                with_no_socket(abci.path)
+                remove_socket(abci)
             await self.abci.start(abci)
             self.statesync.look()
             announce(str(endpoint))
-            ends: list[asyncio.Future[Any]] = [log, execution, admission, submission, stopping]
+            ends: list[asyncio.Future[Any]] = [log, execution, admission, stopping, *tasks]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
-            looking.cancel()
-            reminding.cancel()
-            await self.close(log, execution, admission, submission)
+            await self.close(log, execution, admission, tasks)
         if self.failure is not None:
             raise self.failure
 
@@ -167,18 +170,19 @@ class CometNode:
         log: "asyncio.Future[None]",
         execution: "asyncio.Future[None]",
         admission: "asyncio.Future[None]",
-        submission: "asyncio.Future[None]",
+        tasks: "Sequence[asyncio.Future[None]]",
     ) -> None:
         """Answer nothing more, bring the threads to an end, and raise what ended them."""
         self.server.deafen()
         await self.abci.close()
         self.admitting.end()
-        self.executing.queue.put(LastTask())
+        self.executing.put(LastTask())
         await asyncio.wait([execution, admission], timeout=STOP_S)
         self.journal.queue.put(Last())
         await asyncio.wait([log], timeout=STOP_S)
-        submission.cancel()
-        await asyncio.wait([submission])
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
         self.answering.close()
         await self.rpc.close()
         self.snapshotting.stop()
@@ -187,7 +191,7 @@ class CometNode:
         (self.home.path / SOCKET_NAME).unlink(missing_ok=True)
         await self.server.close()
         self.threads.shutdown(wait=False)
-        parts = (execution, admission, submission)
+        parts = (execution, admission, *tasks)
         wrong = next(
             (it.exception() for it in parts if it.done() and not it.cancelled() and it.exception()),
             None,
@@ -201,10 +205,12 @@ class CometNode:
     def mistaken(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Stop at what a callback raised: our own bug, unless it is a connection's end."""
         error = context.get("exception")
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and "transport" in context:
             return
         loop.default_exception_handler(context)
-        self.fail(error)
+        # Without an exception it is a library's word of what it had not tidied up.
+        if error is not None:
+            self.fail(error)
 
     def fail(self, error: BaseException | None) -> None:
         """Stop at an error of ours; what was written is sound, and CometBFT hears nothing."""
@@ -250,7 +256,7 @@ class CometNode:
                 del self.askers[own]
                 reply(query_refused(question))
             else:
-                self.executing.queue.put(question)
+                self.executing.put(question)
         elif kind == "list_snapshots":
             self.statesync.listed(body, reply)
         elif kind == "load_snapshot_chunk":
@@ -291,7 +297,7 @@ class CometNode:
             elif isinstance(effect, Admit):
                 self.admitting.put(effect)
             elif isinstance(effect, Advise | Execute):
-                self.executing.queue.put(effect)
+                self.executing.put(effect)
             elif isinstance(effect, Submit):
                 self.submitting.put(effect.items)
             elif isinstance(effect, Snapshot):
@@ -333,6 +339,7 @@ class CometNode:
             if isinstance(found, Executed):
                 self.answering.executed(found)
             elif isinstance(found, Installed) and self.installing is not None:
+                self.base = found.height
                 done, self.installing = self.installing, None
                 done()
 
@@ -350,15 +357,16 @@ class CometNode:
     def snapshot_made(self, height: int, made: Made) -> None:
         """Act on what the snapshot process found."""
         if made.fault:
-            self.executing.queue.put(SnapshotMade(height, made.fault))
+            self.executing.put(SnapshotMade(height, made.fault))
         elif made.snapshots:
             self.journal.queue.put(Prune(made.snapshots))
             self.statesync.look()
 
     # --- state sync ------------------------------------------------------------------------------
     def fresh(self) -> bool:
-        """Say whether nothing was executed here."""
-        return not self.application.height and self.application.pending is None
+        """Say whether nothing was executed here, at most a snapshot taken."""
+        application = self.application
+        return application.height in (0, self.base) and application.pending is None
 
     def log(self, effects: list[Any], done: Callable[[], None]) -> None:
         """Have effects logged, and be called back when they are durable."""
@@ -367,7 +375,7 @@ class CometNode:
     def install(self, image: Any, done: Callable[[], None]) -> None:
         """Load a state, and be called back when it stands."""
         self.installing = done
-        self.executing.queue.put(Install(image))
+        self.executing.put(Install(image))
 
     def cpu_ms(self) -> dict[str, int]:
         """Say how much processor time each place of work has taken; on the loop's thread."""
@@ -386,13 +394,23 @@ class CometNode:
         if found is not None:
             self.server.respond([found])
         else:
-            self.executing.queue.put(asked)
+            self.executing.put(asked)
 
 
-def with_no_socket(path: str) -> None:
-    """Remove the socket that a node left which was killed; the home's lock is ours."""
-    if os.path.exists(path):
-        os.unlink(path)
+def remove_socket(endpoint: Endpoint) -> None:
+    """Remove the socket that a killed node left. Raises CannotListen for anything else there."""
+    try:
+        mode = os.lstat(endpoint.path).st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise CannotListen(f"Cannot listen at {endpoint}: {error.strerror}.") from error
+    if not stat.S_ISSOCK(mode):
+        raise CannotListen(f"Cannot listen at {endpoint}: a file is there that is no socket.")
+    with socket.socket(socket.AF_UNIX) as probe:
+        if probe.connect_ex(endpoint.path) == 0:
+            raise CannotListen(f"Cannot listen at {endpoint}: another node does.")
+    os.unlink(endpoint.path)
 
 
 def run_comet_node(home: Home, begun: Begun, announce: Callable[[str], None]) -> None:

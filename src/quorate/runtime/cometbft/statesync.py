@@ -2,14 +2,18 @@
 
     ListSnapshots       the newest snapshots of this home, with what they are made of
     LoadSnapshotChunk   a piece of one
-    OfferSnapshot       taken up only by an application that has executed nothing
+    OfferSnapshot       taken up only by an application that has executed nothing, but for a
+                        snapshot that it took before
     ApplySnapshotChunk  checked against its digest, and put on disk; after the last one the whole is
                         checked: its state must have the app hash that CometBFT's light client has
                         verified. Then the log goes on from there, the file is moved to its place
                         (cluster/syncing.py says in which order), and the state is loaded
 
 A wrong chunk is asked for again, of somebody else; a snapshot that is whole and has another root
-is refused for good. A crash on the way leaves an application at height 0, which begins anew.
+is refused for good. A crash on the way leaves an application at height 0, or, from the moment at
+which the log goes on from the snapshot, at its height; CometBFT's own state comes after ours, so it
+may offer again then, and what it offers must not be older. What one offer has begun does nothing
+any more once there is another; while a snapshot is put in its place, offers wait.
 """
 
 import hashlib
@@ -68,7 +72,7 @@ class StateSync:
 
     log: takes a list of effects for the log thread, and calls back when it is durable. install:
     loads a state into the ledger, and calls back when it stands. fresh: whether nothing was
-    executed here.
+    executed here. height: of the state here.
     """
 
     def __init__(
@@ -77,15 +81,19 @@ class StateSync:
         log: Callable[[list[Any], Callable[[], None]], None],
         install: Callable[[Image, Callable[[], None]], None],
         fresh: Callable[[], bool],
+        height: Callable[[], int],
         failed: Callable[[BaseException], None],
     ) -> None:
         self.home = home
         self.log = log
         self.install = install
         self.fresh = fresh
+        self.height = height
         self.offered: dict[int, Manifest] = {}
         self.syncing = Syncing(home, self.found, failed, lambda height: None)
         self.restoring: Restoring | None = None
+        self.placing = False
+        self.held: list[tuple[Any, Reply]] = []
 
     def found(self, event: Any) -> None:
         """Note a snapshot of ours that may be offered."""
@@ -135,6 +143,9 @@ class StateSync:
     # --- from others -----------------------------------------------------------------------------
     def offer(self, body: Any, reply: Reply) -> None:
         """Answer OfferSnapshot."""
+        if self.placing:
+            self.held.append((body, reply))
+            return
         it = body.snapshot
         result = OfferSnapshotResult.REJECT
         manifest = manifest_read(it.metadata, it.chunks, it.hash)
@@ -143,7 +154,7 @@ class StateSync:
         elif not self.fresh():
             sys.stderr.write("A snapshot was offered to a home that holds blocks already.\n")
             result = OfferSnapshotResult.ABORT
-        elif manifest is not None and it.height:
+        elif manifest is not None and it.height >= max(self.height(), 1):
             self.restoring = Restoring(it.height, body.app_hash, manifest)
             wanted = OpenPartial(TICKET, manifest.size, manifest.digests)
             accepted = Response(offer_snapshot={"result": int(OfferSnapshotResult.ACCEPT)})
@@ -164,6 +175,8 @@ class StateSync:
         wanted = StoreChunk(it.height, body.index, body.chunk)
 
         def stored(_: Any) -> None:
+            if self.restoring is not it:
+                return  # who asked is gone
             it.stored[body.index] = None
             if len(it.stored) < len(it.manifest.digests):
                 reply(applied(ApplySnapshotChunkResult.ACCEPT))
@@ -177,6 +190,8 @@ class StateSync:
         wanted = CheckSnapshot(it.height, b"", it.root)
 
         def judged(found: SnapshotChecked) -> None:
+            if self.restoring is not it:
+                return
             if found.chunks:
                 for index in found.chunks:
                     del it.stored[index]
@@ -193,6 +208,7 @@ class StateSync:
     def place(self, it: Restoring, reply: Reply) -> None:
         """Log that the chain goes on from here, move the file, load the state, answer."""
         home = self.home
+        self.placing = True
 
         def moved() -> Image:
             self.syncing.close()
@@ -206,9 +222,12 @@ class StateSync:
             self.install(image, installed)
 
         def installed() -> None:
-            self.restoring = None
+            self.restoring, self.placing = None, False
             self.look()
             reply(applied(ApplySnapshotChunkResult.ACCEPT))
+            held, self.held = self.held, []
+            for waiting in held:
+                self.offer(*waiting)
 
         self.log([Append(int(Kind.BASE), it.height, it.root), Sync(it.height)], logged)
 

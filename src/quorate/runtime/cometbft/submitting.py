@@ -6,7 +6,9 @@ needs no word about it. Waiting for that word would leave one bundle of a node's
 time, since CometBFT works through a batch in sequence, and cost a third of the throughput.
 
 Where CometBFT cannot be asked, the batch is asked again: handing a bundle over twice does no harm,
-for the pool knows what it has, and execution what a nonce was used for.
+for the pool knows what it has, and execution what a nonce was used for. But only the first answer
+about a bundle can refuse it: a full pool says that it is full before it looks whether it has the
+bundle, so of one that may be in there already "full" says nothing, and its client waits on.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ from quorate.types.codes import Reject
 
 RETRY_S: Final = 0.5
 BATCH_ITEMS: Final = 256
+HANDED_MAX: Final = 1 << 17  # names remembered, the oldest forgotten first
 KNOWN: Final = "already exists in cache"  # CometBFT's pool has it, or had it lately
 LATER: Final = "catching up"  # v1.x takes nothing while it fetches blocks
 
@@ -33,6 +36,8 @@ class Submitting:
         self.rpc = rpc
         self.refused = refused
         self.waiting: dict[bytes, None] = {}  # in order; none twice, however often it is put
+        self.handed: dict[bytes, None] = {}  # hashes of those that CometBFT may have
+        self.batch_items = BATCH_ITEMS
         self.stirred = asyncio.Event()
 
     def put(self, items: tuple[bytes, ...]) -> None:
@@ -44,16 +49,19 @@ class Submitting:
         """Hand over what waits, until cancelled."""
         while True:
             await self.stirred.wait()
-            batch = list(itertools.islice(self.waiting, BATCH_ITEMS))
+            batch = list(itertools.islice(self.waiting, self.batch_items))
             for item in batch:
                 del self.waiting[item]
             if not self.waiting:
                 self.stirred.clear()
             again = await self.hand_over(batch)
             if again:
-                self.waiting = {**dict.fromkeys(again), **self.waiting}
-                self.stirred.set()
+                # Behind the others, and fewer at a time: one that never gets through stops nobody.
+                self.batch_items = max(self.batch_items // 2, 1)
+                self.put(tuple(again))
                 await asyncio.sleep(RETRY_S)
+            else:
+                self.batch_items = BATCH_ITEMS
 
     async def hand_over(self, batch: list[bytes]) -> list[bytes]:
         """Hand over a batch; give what could not be asked about."""
@@ -61,14 +69,19 @@ class Submitting:
         refused: list[tuple[bytes, int]] = []
         verdicts = await self.rpc.broadcast_many(batch, wait=False)
         for item, verdict in zip(batch, verdicts, strict=True):
-            if isinstance(verdict, RpcRefused):
-                if LATER in verdict.data:
-                    again.append(item)
-                elif KNOWN not in verdict.data:
-                    # Its pool is full, or the bundle larger than its operator lets in.
-                    refused.append((sha256(item).digest(), int(Reject.BLOCK_FULL_SEND_LATER)))
-            elif isinstance(verdict, RpcFailed):
+            name = sha256(item).digest()
+            if isinstance(verdict, RpcRefused) and LATER in verdict.data:
                 again.append(item)
+            elif isinstance(verdict, RpcRefused) and KNOWN not in verdict.data:
+                if name not in self.handed:
+                    # Its pool is full, or the bundle larger than its operator lets in.
+                    refused.append((name, int(Reject.BLOCK_FULL_SEND_LATER)))
+            else:
+                self.handed[name] = None
+                if isinstance(verdict, RpcFailed) and not isinstance(verdict, RpcRefused):
+                    again.append(item)
+        while len(self.handed) > HANDED_MAX:
+            del self.handed[next(iter(self.handed))]
         if refused:
             self.refused(tuple(refused))
         return again

@@ -53,12 +53,27 @@ def members_of(commit: Any) -> dict[bytes, int]:
 
 def begin_of(ticket: int, body: Any) -> Begin:
     """Read InitChain."""
-    members = {}
+    members, params = {}, body.consensus_params
+    types = list(params.validator.pub_key_types)
     for update in body.validators:
         key_type, key = validator_key(update)
+        types.append(key_type)
         if key_type == ED25519:
             members[address_of(key)] = update.power
-    return Begin(ticket, body.initial_height, time_ms(body.time), body.app_state_bytes, members)
+    extended = max(
+        params.abci.vote_extensions_enable_height,
+        params.feature.vote_extensions_enable_height.value,
+    )
+    return Begin(
+        ticket,
+        body.initial_height,
+        time_ms(body.time),
+        body.app_state_bytes,
+        members,
+        set(types) == {ED25519},
+        extended > 0,
+        params.block.max_bytes,
+    )
 
 
 def decide_of(ticket: int, body: Any) -> Decide:
