@@ -177,6 +177,20 @@ def test_verify_refuses_with_one_line(proof: Path, options: list[str], words: st
     assert (code, output) == (2, "") and words in errors and errors.count("\n") == 1
 
 
+def test_what_is_wrong_with_the_proof_is_not_said_of_what_is_trusted(
+    home: Home, proof: Path, tmp_path: Path
+) -> None:
+    cut, gone = tmp_path / "cut.json", tmp_path / "gone.json"
+    cut.write_bytes(proof.read_bytes()[:-40])
+    genesis = genesis_file(home, tmp_path)
+    key = ["--genesis-hash", "01" * 32, "--signer", "01" * 32]
+    for trust in (["--consensus", genesis], key, [*key, "--chain-id", "venue"]):
+        code, output, errors = run("verify", cut, *trust)
+        assert (code, errors) == (1, "") and output.startswith("refused: the file is not")
+        code, _, errors = run("verify", gone, *trust)
+        assert code == 2 and f"{gone} cannot be read: No such file" in errors
+
+
 def test_each_proof_has_its_own_kind_of_trust(home: Home, proof: Path, tmp_path: Path) -> None:
     plain = tmp_path / "plain.json"
     (home.path / "config.toml").write_text(TEXT)

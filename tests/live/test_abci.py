@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +24,10 @@ from quorate.runtime.cometbft.messages import (
     ProcessProposalStatus,
 )
 from quorate.runtime.halt import read_halt
-from quorate.runtime.home import Home
+from quorate.runtime.home import Home, init_home
 from quorate.types.codes import Reject
 from tests.live.abci import Abci
-from tests.live.nodes import config_text, connected, quorate
+from tests.live.nodes import config_text, connected, quorate, running
 from tests.replica.bad_items import BAD_ITEMS
 from tests.replica.comet import transactions
 from tests.replica.world import ALICE, BOB, FUNDS, GENESIS, NOW, bundle, executor_of
@@ -136,7 +138,7 @@ def test_a_chain_of_another_application_is_refused_before_anything_is_written(
     home = home_in(folder)
     with node_of(home) as node, Abci(home.path) as abci:
         answer = begun(abci, app_state_bytes=b"{}")
-        assert answer is None or "another application" in answer
+        assert answer is None or "not one for this home" in answer
         _, errors = node.communicate(timeout=60)
         assert node.returncode == 2 and errors.count("\n") == 1 and "app_state must be" in errors
 
@@ -273,6 +275,37 @@ def test_offers_that_cross_leave_a_sound_home(folder: Path) -> None:
         assert abci.block(3, NOW + 3, txs_of(3)).app_hash == roots[2]
 
 
+def test_a_log_that_is_gone_is_made_anew_and_told_again(folder: Path) -> None:
+    home = home_in(folder)
+    with node_of(home), Abci(home.path) as abci:
+        begun(abci)
+        roots = grown(abci, range(1, 3))
+    shutil.rmtree(home.path / "log")
+    with node_of(home), Abci(home.path) as abci:
+        assert abci.ask("info").last_block_height == 0
+        begun(abci)
+        assert grown(abci, range(1, 3)) == roots
+
+
+def test_a_home_of_another_engine_is_refused(folder: Path) -> None:
+    home = home_in(folder)
+    config = home.path / "config.toml"
+    text = config.read_text()
+    section = text[text.index("[cometbft]") :]
+    config.write_text(text.removesuffix(section))
+    node = quorate("run", home.path)
+    _, errors = node.communicate(timeout=60)
+    assert node.returncode == 2 and "has no section [cometbft]" in errors
+    solo = init_home(folder / "solo", config_text=config_text(segment_mib=1))
+    with running(solo.path), connected(solo.path) as client:
+        client.submit([bundle(ALICE, int(time.time() * 1000) - NOW, FUNDS)])
+    with (solo.path / "config.toml").open("a") as file:
+        file.write(section)
+    node = quorate("run", solo.path)
+    _, errors = node.communicate(timeout=60)
+    assert node.returncode == 2 and errors.count("\n") == 1 and "another engine" in errors
+
+
 def test_a_file_where_the_socket_should_be_is_not_touched(folder: Path) -> None:
     home = home_in(folder)
     precious = home.path / "abci.sock"
@@ -284,8 +317,6 @@ def test_a_file_where_the_socket_should_be_is_not_touched(folder: Path) -> None:
 
 
 def snapshots_of(abci: Abci, height: int) -> Any:
-    import time
-
     end_s = time.monotonic() + 60
     while True:
         found = [it for it in abci.ask("list_snapshots").snapshots if it.height == height]

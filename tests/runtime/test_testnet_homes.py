@@ -41,6 +41,8 @@ def test_a_port_that_is_taken_moves_all_of_them_in_every_home(folder: Path) -> N
     homes, _ = local_homes(folder, 4, config_text=TEXT)
     before = ports(folder, 0)
     with socket.socket() as other:
+        # A connection of an earlier test of this process may have ended there lately.
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", before[2]))
         other.listen()
         assert not port_free(before[2])

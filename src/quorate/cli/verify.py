@@ -30,8 +30,8 @@ def command(
     """Check a proof."""
     from quorate.commitment import comet_verifier, verifier
 
-    under_comet = is_of_comet(proof)
     signers = list(signer or ())
+    under_comet = is_of_comet(proof, consensus, signers, chain_id)
     if chain_id is not None and not under_comet:
         end(USERS_MISTAKE, f"--chain-id is of CometBFT's chains, and {proof} is no proof of one.")
     if consensus is not None:
@@ -61,16 +61,26 @@ def command(
     raise typer.Exit(code)
 
 
-def is_of_comet(path: Path) -> bool:
-    """Say whether a file calls itself a proof under CometBFT; what is no proof does not."""
+def is_of_comet(
+    path: Path, consensus: Path | None, signers: list[str], chain_id: str | None
+) -> bool:
+    """Say whether a file is a proof under CometBFT. What is no proof is taken for what is trusted.
+
+    Then the verifier of that kind says what is wrong with the file.
+    """
     from quorate.commitment import comet_verifier, verifier
 
     try:
         with path.open("rb") as file:
             found = verifier.parsed(file.read(verifier.FILE_BYTES_MAX + 1))
     except (OSError, verifier.Refused):
-        return False
-    return found.get("format") == comet_verifier.FORMAT
+        found = {}
+    if found.get("format") in (verifier.FORMAT, comet_verifier.FORMAT):
+        return bool(found["format"] == comet_verifier.FORMAT)
+    if consensus is not None:
+        return b'"app_state"' in consensus.read_bytes() if consensus.is_file() else False
+    ed25519 = any(len(key.partition(":")[0].removeprefix("0x")) == 64 for key in signers)
+    return chain_id is not None or ed25519
 
 
 def trusted(path: Path) -> tuple[str, list[str]]:

@@ -177,7 +177,7 @@ class Application:
         return [Answered(event.ticket, Info(0, self.root, self.version))]
 
     def genesis_fault(self, event: Begin) -> str:
-        """Say why a chain is not one that this home can run."""
+        """Say why a chain is not one that this home can run: all that is wrong with it."""
         wanted = {
             "app_genesis": self.identity.app_genesis.hex(),
             "chain_id": str(self.identity.chain_id),
@@ -186,24 +186,25 @@ class Application:
             found = json_within(event.app_state)
         except ValueError:
             found = None
+        faults: list[str] = []
         if found != wanted:
-            return (
-                "The genesis of this CometBFT chain is of another application: its app_state must "
-                f"be {json.dumps(wanted, sort_keys=True)}."
-            )
+            faults.append(f"app_state must be {json.dumps(wanted, sort_keys=True)}")
         if event.height != 1:
-            return f"This CometBFT chain begins at height {event.height}; initial_height must be 1."
+            faults.append(f"initial_height must be 1, not {event.height}")
         if not 0 <= event.time_ms <= TIME_MS_MAX:
-            return "The genesis_time of this CometBFT chain is out of range."
-        if not event.ed25519 or event.extensions:
-            return (
-                "This CometBFT chain must have validators of Ed25519 keys alone, and no vote "
-                "extensions: validator.pub_key_types is to name ed25519."
-            )
+            faults.append("genesis_time is out of range")
+        if not event.ed25519:
+            faults.append("validators and pub_key_types must be of Ed25519 keys alone")
+        if event.extensions:
+            faults.append("vote extensions must be off")
         if not 0 < event.block_bytes_max <= BLOCK_BYTES_MAX:
+            most = f"from 1 to {BLOCK_BYTES_MAX}"
+            faults.append(f"block.max_bytes must be {most}, not {event.block_bytes_max}")
+        if faults:
             return (
-                f"This CometBFT chain has block.max_bytes {event.block_bytes_max}; it must be from "
-                f"1 to {BLOCK_BYTES_MAX}."
+                f"This chain's CometBFT genesis is not one for this home: {'; '.join(faults)}. "
+                "CometBFT keeps the genesis that it has seen: when you have mended the file, empty "
+                "its data too (cometbft unsafe-reset-all)."
             )
         if self.height:
             return f"This home is at height {self.height}, and CometBFT begins its chain anew."

@@ -120,6 +120,11 @@ def read_home(path: Path) -> Home:
                 f"engine {CLUSTER}; remove one of them."
             )
         return replace(alone, me=cometbft_index(path))
+    if COMETBFT_FOLDER in names:
+        raise HomeRefused(
+            f"{path} has CometBFT's home inside, but {path / CONFIG_NAME} has no section "
+            f"[{COMETBFT}]; put it back: docs/cometbft.md says what stands there."
+        )
     if CONSENSUS_NAME in names:
         return read_validator(alone)
     if config.cluster is not None:

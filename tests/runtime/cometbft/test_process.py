@@ -20,7 +20,14 @@ import pytest
 from quorate.runtime.client import Client
 from quorate.runtime.cometbft.binary import Program
 from quorate.runtime.cometbft.homes import comet_place, init_comet
-from quorate.runtime.cometbft.process import CometProcess, PairProcess, environment
+from quorate.runtime.cometbft.process import (
+    LINE_NAME,
+    CometProcess,
+    PairProcess,
+    environment,
+    refuse_other_line,
+)
+from quorate.runtime.disk import HomeRefused
 from quorate.runtime.endpoint import Endpoint
 from quorate.runtime.home import Home
 from quorate.runtime.testnet import Testnet, process_of
@@ -399,3 +406,16 @@ def test_either_of_a_pair_is_killed_and_comes_back(folder: Path, cometbft: Progr
         net.start(3)
         reached(2)
         net.stop()
+
+
+def test_a_home_keeps_the_line_of_cometbft_that_it_was_begun_with(folder: Path) -> None:
+    """One start of the other line damages what the first has written."""
+    (home,) = made(folder, 1)
+    old, new = Program(Path("/a/cometbft"), "0.38.26"), Program(Path("/b/cometbft"), "1.0.1")
+    refuse_other_line(home, old)
+    refuse_other_line(home, Program(Path("/a/cometbft"), "0.38.27"))
+    with pytest.raises(HomeRefused, match=r"begun with CometBFT 0\.x, and /b/cometbft is 1\.0\.1"):
+        refuse_other_line(home, new)
+    (home.path / "cometbft" / LINE_NAME).write_bytes(b"\xff")
+    with pytest.raises(HomeRefused, match="cannot be read"):
+        refuse_other_line(home, old)

@@ -5,6 +5,7 @@ a proof waits until CometBFT has that commit, some hundred milliseconds with its
 """
 
 import asyncio
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
@@ -91,12 +92,18 @@ class Answering:
     async def look(self) -> None:
         """Ask CometBFT again and again how far it is and whom it knows, until cancelled."""
         while True:
+            before = self.reached
             try:
-                self.height_certified = max((await self.rpc.status()).height_last - 1, 0)
+                height = (await self.rpc.status()).height_last
+                self.height_certified = max(height - 1, 0)
                 self.peers = await self.rpc.peers()
                 self.reached = True
-            except RpcFailed:
+                if not before:
+                    sys.stderr.write(f"CometBFT answers, at height {height}.\n")
+            except RpcFailed as failed:
                 self.reached, self.peers = False, []
+                if before:
+                    sys.stderr.write(f"CometBFT is gone: is it running? {failed}\n")
             await asyncio.sleep(LOOK_S)
 
     # --- proofs ----------------------------------------------------------------------------------

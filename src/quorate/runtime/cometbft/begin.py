@@ -83,12 +83,21 @@ def log_of(home: Home) -> LogFiles:
             f"The log of {home.path} is gone, but it has snapshots; move them away, and CometBFT "
             "tells the whole chain again."
         )
-    return LogFiles.create(home.path, home.identity, home.config.segment_bytes)
+    LogFiles.create(home.path, home.identity, home.config.segment_bytes).close()
+    return LogFiles.open(home.path, home.identity, home.config.segment_bytes)
 
 
 def ledger_of(home: Home, files: LogFiles, found: Recovered) -> Ledger:
-    """Make the ledger; log the checkpoint of the last block if a crash came between."""
+    """Make the ledger; log the checkpoint of the last block if a crash came between.
+
+    Raises HomeRefused.
+    """
     replay = found.replay
+    if replay.checkpoint is not None and replay.checkpoint.signatures:
+        raise HomeRefused(
+            f"{home.path} holds blocks that another engine ordered and signed; a home has one "
+            "engine for its life. Take the section [cometbft] out of its config.toml again."
+        )
     settings = Settings(home.identity, b"", b"", 0, home.config.every_blocks)
     # The quorum's signature is the commit of the next header, which CometBFT keeps.
     ledger = Ledger(

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from quorate.codec.nesting import json_within
-from quorate.runtime.cometbft.binary import comet_program, refuse_without_libraries
+from quorate.runtime.cometbft.binary import Program, comet_program, refuse_without_libraries
 from quorate.runtime.cometbft.homes import comet_place, proxy_app
-from quorate.runtime.disk import HomeRefused
+from quorate.runtime.disk import HomeRefused, io_failing, write_whole
 from quorate.runtime.endpoint import Endpoint
 from quorate.runtime.home import COMETBFT_FOLDER, Home
 from quorate.runtime.validator_process import (
@@ -27,6 +27,7 @@ from quorate.runtime.validator_process import (
     ValidatorProcess,
 )
 
+LINE_NAME: Final = "quorate-line"
 POLL_S: Final = 0.05
 ANSWER_S: Final = 2.0
 LEFT_S: Final = 10.0  # for a CometBFT whose application died
@@ -65,6 +66,7 @@ class CometProcess(ChildProcess):
         self.killed = self.told = False
         try:
             program = comet_program()
+            refuse_other_line(self.home, program)
             node_id = comet_place(self.home).node_id
             driven = self.application or proxy_app(self.home)
         except HomeRefused as refused:
@@ -114,6 +116,28 @@ class CometProcess(ChildProcess):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(patience_s)
             self.kill()
+
+
+def refuse_other_line(home: Home, program: Program) -> None:
+    """Remember which line of CometBFT a home was begun with, and refuse the other.
+
+    Each damages what the other has written. Raises HomeRefused.
+    """
+    path = home.path / COMETBFT_FOLDER / LINE_NAME
+    line = program.version.partition(".")[0]
+    try:
+        begun = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        with io_failing("write", path):
+            write_whole(path, [f"{line}\n".encode("ascii")])
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise HomeRefused(f"{path} cannot be read: {error}.") from error
+    if begun != line:
+        raise HomeRefused(
+            f"{home.path} was begun with CometBFT {begun}.x, and {program.path} is "
+            f"{program.version}, which would damage its data; name the other by $COMETBFT."
+        )
 
 
 def environment() -> dict[str, str]:
