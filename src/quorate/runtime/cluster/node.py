@@ -228,8 +228,8 @@ class ClusterNode:
         What was written is sound, and nothing more is signed.
         """
         error = context.get("exception")
-        if isinstance(error, OSError) and "transport" in context:
-            return
+        if isinstance(error, OSError) and "handle" not in context:
+            return  # of a socket; one that a callback of ours raised has a handle
         loop.default_exception_handler(context)
         # Without an exception it is a library's word of what it had not tidied up.
         if error is not None:

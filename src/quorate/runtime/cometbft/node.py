@@ -205,8 +205,8 @@ class CometNode:
     def mistaken(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Stop at what a callback raised: our own bug, unless it is a connection's end."""
         error = context.get("exception")
-        if isinstance(error, OSError) and "transport" in context:
-            return
+        if isinstance(error, OSError) and "handle" not in context:
+            return  # of a socket; one that a callback of ours raised has a handle
         loop.default_exception_handler(context)
         # Without an exception it is a library's word of what it had not tidied up.
         if error is not None:
