@@ -19,13 +19,14 @@ TARGET ?= execution
 SEEDS ?= 1:200
 PYTEST := $(BIN)/python -m pytest -q
 COMETBFT_VERSION := v0.38.26
+COMETBFT_V1_VERSION := v1.0.1
 
 # The libraries have wheels for these versions; see docs/decisions/001-dependencies.md.
 PYTHON ?=
 PYTHON_CHECK := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 .PHONY: help setup demo test check check-static bench sim prove fuzz rewrite approve-formats lock
-.PHONY: cometbft clean
+.PHONY: cometbft cometbft-v1 clean
 
 help: ## list every task
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,12 +77,16 @@ lock: ## resolve pyproject.toml into requirements.lock again (needs uv)
 cometbft: .cometbft/bin/cometbft ## build CometBFT for its engine and its tests (needs go)
 	@:
 
-.cometbft/bin/cometbft:
+cometbft-v1: .cometbft/v1/cometbft ## build the other line, for the tests that name it by COMETBFT_V1
+	@:
+
+.cometbft/bin/cometbft: VERSION := $(COMETBFT_VERSION)
+.cometbft/v1/cometbft: VERSION := $(COMETBFT_V1_VERSION)
+.cometbft/bin/cometbft .cometbft/v1/cometbft:
 	@command -v go >/dev/null || { echo "make cometbft needs go; docs/cometbft.md names the" \
 	  "release binaries." >&2; exit 1; }; \
-	echo "Building CometBFT $(COMETBFT_VERSION) into .cometbft: once, some minutes."; \
-	GOBIN="$(CURDIR)/$(@D)" go install \
-	  github.com/cometbft/cometbft/cmd/cometbft@$(COMETBFT_VERSION)
+	echo "Building CometBFT $(VERSION) into $(@D): once, some minutes."; \
+	GOBIN="$(CURDIR)/$(@D)" go install github.com/cometbft/cometbft/cmd/cometbft@$(VERSION)
 
 clean: ## delete caches and build outputs; .venv stays
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
