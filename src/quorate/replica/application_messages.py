@@ -17,8 +17,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from quorate.replica.ledger import Ordered
-from quorate.replica.messages import Append, Halt, Refuse, Reply, Snapshot, Stop, Sync
-from quorate.replica.validator_messages import Admit, Admitted, Requested
+from quorate.replica.validator_messages import Admitted, Requested
 from quorate.replica.validators import ValidatorChange
 
 Members = Mapping[bytes, int]  # of a validator set: address -> power
@@ -222,9 +221,3 @@ class Refused(NamedTuple):
     """An operator's mistake: stop with this sentence, nothing was changed."""
 
     sentence: str
-
-
-ApplicationEffect = (
-    Answered | Admit | Advise | Execute | Submit | Refused
-    | Append | Sync | Reply | Refuse | Snapshot | Halt | Stop
-)  # fmt: skip

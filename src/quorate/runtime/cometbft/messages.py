@@ -76,14 +76,6 @@ class VerifyVoteExtensionStatus(IntEnum):
     REJECT = 2
 
 
-class MisbehaviorType(IntEnum):
-    """What a validator is proved to have done."""
-
-    UNKNOWN = 0
-    DUPLICATE_VOTE = 1
-    LIGHT_CLIENT_ATTACK = 2
-
-
 class BlockIdFlag(IntEnum):
     """What a validator's place in a commit holds."""
 
