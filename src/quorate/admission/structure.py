@@ -112,6 +112,10 @@ OP_PLACE: Final = int(Op.PLACE)
 OP_LIST: Final = int(Op.LIST_MARKET)
 OP_CONTINUATION: Final = int(Op.CONTINUATION)
 OP_VALIDATOR: Final = int(Op.SET_VALIDATOR)
+OP_QUOTE: Final = int(Op.QUOTE)
+OP_QUOTE_LEVEL: Final = int(Op.QUOTE_LEVEL)
+LEVELS_AT: Final = field_at(COMMAND, "size")[0]
+QUOTE_LEVELS_MAX: Final = limits.QUOTE_LEVELS_MAX
 ED25519: Final = int(KeyType.ED25519)
 KEY_AT: Final = field_at(VALIDATOR_COMMAND, "key")[0]
 ED25519_BYTES: Final = 32
@@ -213,25 +217,36 @@ def command_checked(data, at):  # type: ignore[no-untyped-def]
         return RANGE
     if data[at] == OP_VALIDATOR and not key_holds(data, at + KEY_AT, side):
         return RANGE
+    if data[at] == OP_QUOTE:
+        levels = word_at(data, at + LEVELS_AT)
+        if levels < 1 or levels > QUOTE_LEVELS_MAX:
+            return RANGE
     return OK
 
 
 @helper
 def commands_checked(data, start, count):  # type: ignore[no-untyped-def]
     """Give the code of the first of `count` commands that is wrong."""
-    tail_due = False
+    tails_due = 0
+    tail = OP_CONTINUATION
     for index in range(count):
         at = start + COMMAND_BYTES * index
-        is_tail = data[at] == OP_CONTINUATION
-        if tail_due and not is_tail:
+        if tails_due > 0 and data[at] != tail:
             return CONTINUATION
         code = command_checked(data, at)
         if code != OK:
             return code
-        if is_tail and not tail_due:
+        if tails_due > 0:
+            tails_due -= 1
+        elif data[at] == OP_LIST:
+            tail = OP_CONTINUATION
+            tails_due = 1
+        elif data[at] == OP_QUOTE:
+            tail = OP_QUOTE_LEVEL
+            tails_due = word_at(data, at + LEVELS_AT)
+        elif data[at] == OP_CONTINUATION or data[at] == OP_QUOTE_LEVEL:
             return CONTINUATION
-        tail_due = data[at] == OP_LIST
-    if tail_due:
+    if tails_due > 0:
         return CONTINUATION
     return OK
 

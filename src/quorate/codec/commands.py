@@ -13,6 +13,23 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from quorate.codec.clearing_commands import (
+    CancelTrigger,
+    Donate,
+    Isolate,
+    Quote,
+    QuoteLevel,
+    ScheduleTier,
+    SetBand,
+    SetFeed,
+    SetGlobal,
+    SetGroup,
+    SetRisk,
+    SetSwitch,
+    SetVoter,
+    Trigger,
+    VotePrice,
+)
 from quorate.codec.layout import CLOID_BYTES, LAYOUTS, NAME_BYTES, Field, Form, is_name
 from quorate.types.blocks import MarketSpec
 from quorate.types.codes import KeyType, Op
@@ -38,6 +55,7 @@ class Place:
     flags: int = 0
     expiry_ms: int = 0
     cloid: int = 0
+    group: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +237,11 @@ Command = (
     | ApproveAgent | RevokeAgent | Withdraw | Transfer | OpenSubaccount | Faucet | Deposit
     | ListMarket | SetStatus | SetFeeTier | SetMarginTier | AddAsset | Upgrade
     | SetValidator | SetMark
+    | Trigger | CancelTrigger | Quote | SetGroup | Isolate | Donate
+    | SetRisk | SetBand | SetFeed | SetVoter | SetSwitch | SetGlobal | ScheduleTier | VotePrice
 )  # fmt: skip
 COMMANDS: Final[dict[Op, Any]] = {kind.op: kind for kind in Command.__args__}
-assert set(COMMANDS) == set(Op) - {Op.CONTINUATION}
+assert set(COMMANDS) == set(Op) - {Op.CONTINUATION, Op.QUOTE_LEVEL}
 
 
 def validator_key(key_type: int, key: bytes) -> bytes:
@@ -311,9 +331,12 @@ def encode_listing(command: ListMarket) -> bytes:
 
 
 def encode_command(command: Command) -> bytes:
-    """Write a command: 64 bytes, or 128 for a listing."""
+    """Write a command: 64 bytes, 128 for a listing, and 64 more for each level of a quote."""
     if isinstance(command, ListMarket):
         return encode_listing(command)
+    if isinstance(command, Quote):
+        tails = (encode_record(Op.QUOTE_LEVEL, level) for level in command.levels)
+        return encode_record(Op.QUOTE, command) + b"".join(tails)
     return encode_record(command.op, command)
 
 
@@ -336,6 +359,12 @@ def decode_commands(data: bytes) -> list[Command]:
             rest: dict[str, Any] = decode_record(data[tail : tail + COMMAND_BYTES])
             market = values.pop("market")
             values = {"market": market, "spec": MarketSpec(**values, **rest)}
+        elif op == Op.QUOTE:
+            tails = [next(starts) for _ in range(values.pop("levels_count"))]
+            found: list[dict[str, Any]] = [
+                decode_record(data[tail : tail + COMMAND_BYTES]) for tail in tails
+            ]
+            values["levels"] = tuple(QuoteLevel(**level) for level in found)
         commands.append(COMMANDS[op](**values))
     return commands
 
@@ -347,7 +376,8 @@ def command_rows(op: Op, count: int, **columns: ArrayLike) -> NDArray[np.uint8]:
     (types/records.py). Values are not checked here; admission does.
     """
     assert op not in (Op.LIST_MARKET, Op.CONTINUATION), "a listing is built by ListMarket"
-    reading = LEDGER_COMMAND if Op.APPROVE_AGENT <= op <= Op.DEPOSIT else COMMAND
+    is_ledger = Op.APPROVE_AGENT <= op <= Op.DEPOSIT or op == Op.SET_VOTER
+    reading = LEDGER_COMMAND if is_ledger else COMMAND
     if op == Op.SET_VALIDATOR:
         reading = VALIDATOR_COMMAND
     rows = np.zeros(count, reading)

@@ -16,6 +16,14 @@ from quorate.codec.layout import is_name
 from quorate.codec.nesting import nested_deeper
 from quorate.types import limits
 from quorate.types.blocks import AssetSpec, FeeTier, Genesis, MarginTier, MarketSpec
+from quorate.types.clearing_spec import (
+    BandSpec,
+    ClearingSpec,
+    FeedSpec,
+    GlobalSpec,
+    RiskSpec,
+    VoterSpec,
+)
 from quorate.types.codes import MarketKind, OrderRule
 from quorate.types.records import ADDRESS_BYTES
 
@@ -79,11 +87,13 @@ def sequence(reader: Reader, low: int, high: int) -> Reader:
     return read
 
 
-def record(kind: type[Made], readers: dict[str, Reader]) -> Callable[[str, Any], Made]:
-    """Make a reader of an object with exactly the keys of `readers`."""
+def record(
+    kind: type[Made], readers: dict[str, Reader], optional: tuple[str, ...] = ()
+) -> Callable[[str, Any], Made]:
+    """Make a reader of an object with exactly the keys of `readers`; `optional` may be missing."""
     assert is_dataclass(kind) and {field.name for field in fields(kind)} == set(readers)
 
-    def read(path: str, value: Any) -> Made:
+    def read_object(path: str, value: Any) -> Made:
         if not isinstance(value, dict):
             raise GenesisInvalid(f"{path or 'The genesis'} must be an object.")
         prefix = f"{path}." if path else ""
@@ -91,12 +101,13 @@ def record(kind: type[Made], readers: dict[str, Reader]) -> Callable[[str, Any],
             if key not in readers:
                 raise GenesisInvalid(f"{prefix}{key} is not a field of the genesis; remove it.")
         for key in readers:
-            if key not in value:
+            if key not in value and key not in optional:
                 raise GenesisInvalid(f"{prefix}{key} is missing.")
-        return kind(**{key: read_field(prefix + key, value[key]) for key, read_field in items})
+        found = {key: read(prefix + key, value[key]) for key, read in items if key in value}
+        return kind(**found)
 
     items = tuple(readers.items())
-    return read
+    return read_object
 
 
 NOTIONAL: Final = integer(0, limits.POSITION_NOTIONAL_MAX_E6)
@@ -145,6 +156,28 @@ def schedules(tier: Reader) -> Reader:
     return sequence(sequence(tier, 1, limits.TIERS_PER_SCHEDULE), 0, limits.SCHEDULES_MAX)
 
 
+PLAIN: Final = integer(0, limits.INT64_MAX)
+
+
+def plain(kind: type[Made], **readers: Reader) -> Callable[[str, Any], Made]:
+    """Make a reader of an object whose other fields are integers that execution judges."""
+    assert is_dataclass(kind)
+    return record(kind, {each.name: readers.get(each.name, PLAIN) for each in fields(kind)})
+
+
+READ_CLEARING: Final = plain(
+    ClearingSpec,
+    vault=read_address,
+    feeds=sequence(plain(FeedSpec, name=read_name), 1, limits.FEEDS_MAX),
+    voters=sequence(plain(VoterSpec, address=read_address), 1, limits.VOTERS_MAX),
+    numbers=plain(GlobalSpec),
+    markets=sequence(
+        plain(RiskSpec, bands=sequence(plain(BandSpec), 0, limits.BANDS_PER_MARKET)),
+        0,
+        limits.MARKETS_MAX - 1,
+    ),
+)
+
 READ_GENESIS: Final = record(
     Genesis,
     {
@@ -165,7 +198,9 @@ READ_GENESIS: Final = record(
         "margin_schedules": schedules(READ_MARGIN_TIER),
         # Market numbers start at 1.
         "markets": sequence(READ_MARKET, 0, limits.MARKETS_MAX - 1),
+        "clearing": READ_CLEARING,
     },
+    optional=("clearing",),
 )
 
 
@@ -192,7 +227,9 @@ def canonical(tree: Any) -> bytes:
 def tree_of(value: Any) -> Any:
     """Turn dataclasses into objects, tuples into lists, bytes into 0x-hex."""
     if is_dataclass(value):
-        return {field.name: tree_of(getattr(value, field.name)) for field in fields(value)}
+        # What is None is left out: a genesis without it has the hash that it always had.
+        found = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {name: tree_of(each) for name, each in found.items() if each is not None}
     if isinstance(value, tuple):
         return [tree_of(entry) for entry in value]
     if isinstance(value, bytes):

@@ -12,8 +12,9 @@ from typing import Final
 
 import numpy as np
 
+from quorate.types.clearing_codes import TriggerFlag, TriggerKind
 from quorate.types.codes import Flag, KeyType, MarketKind, MarketStatus, Op, Side, Tif
-from quorate.types.limits import COMMAND_BYTES, INT64_MAX
+from quorate.types.limits import BANDS_PER_MARKET, COMMAND_BYTES, INT64_MAX
 from quorate.types.records import (
     ADDRESS_BYTES,
     COMMAND,
@@ -30,6 +31,7 @@ CLOID_BYTES: Final = 16
 PLACE_FLAGS: Final = (
     Flag.REDUCE_ONLY | Flag.SLIDE | Flag.STP_MASK | Flag.STP_MASTER | Flag.POST_ONLY | Flag.MARKET
 )
+TRIGGER_FLAGS: Final = sum(TriggerFlag)
 MODIFY_FLAGS: Final = Flag.STP_MASK | Flag.STP_MASTER | Flag.POST_ONLY
 
 
@@ -148,6 +150,7 @@ LAYOUTS: Final[dict[Op, tuple[Field, ...]]] = {
         trading("flags", bits=PLACE_FLAGS),
         trading("expiry_ms"),
         CLOID,
+        trading("aux", "group"),
     ),
     Op.CANCEL: (trading("order_id"),),
     Op.CANCEL_CLIENT: (CLOID,),
@@ -155,6 +158,38 @@ LAYOUTS: Final[dict[Op, tuple[Field, ...]]] = {
     Op.MODIFY: (trading("order_id"), *MODIFY),
     Op.MODIFY_CLIENT: (CLOID, *MODIFY),
     Op.DEADMAN: (trading("expiry_ms", "fire_ms"),),
+    Op.TRIGGER: (
+        trading("market"),
+        trading("side", high=max(Side)),
+        trading("tif", "kind", high=max(TriggerKind)),
+        trading("flags", bits=TRIGGER_FLAGS),
+        trading("price", "trigger_ticks"),
+        trading("size"),
+        trading("expiry_ms", "limit_ticks"),
+        trading("order_id", "parent_id"),
+        trading("aux", "trail_ppm"),
+    ),
+    Op.CANCEL_TRIGGER: (trading("order_id", "trigger_id"),),
+    Op.QUOTE: (
+        trading("market"),
+        trading("size", "levels_count"),
+        trading("aux", "group"),
+    ),
+    Op.QUOTE_LEVEL: (
+        trading("price", "bid_ticks"),
+        trading("size", "bid_lots"),
+        trading("expiry_ms", "ask_ticks"),
+        trading("order_id", "ask_lots"),
+    ),
+    Op.SET_GROUP: (
+        trading("market", "group"),
+        trading("price", "window_ms"),
+        trading("size", "lots_max"),
+        trading("expiry_ms", "delta_max_e6"),
+        trading("order_id", "vega_max_e6"),
+        trading("aux", "freeze_ms"),
+    ),
+    Op.ISOLATE: (trading("market"), trading("price", "amount_e6", low=INT64_MIN)),
     Op.APPROVE_AGENT: (
         address("agent"),
         ledger("expiry_ms"),
@@ -167,6 +202,7 @@ LAYOUTS: Final[dict[Op, tuple[Field, ...]]] = {
     Op.TRANSFER: TARGET,
     Op.OPEN_SUBACCOUNT: (ledger("sub"),),
     Op.FAUCET: (ledger("amount"),),
+    Op.DONATE: (ledger("asset", "market"), ledger("amount")),
     Op.DEPOSIT: (*TARGET, ledger("limit_a", "reference")),
     Op.LIST_MARKET: (
         trading("market"),
@@ -204,6 +240,46 @@ LAYOUTS: Final[dict[Op, tuple[Field, ...]]] = {
         validator("key_type", low=min(KeyType), high=max(KeyType)),
         validator_key(),
         validator("power"),
+    ),
+    Op.SET_RISK: (
+        trading("market"),
+        trading("price", "parameter"),
+        trading("size", "value"),
+        trading("order_id", "height"),
+    ),
+    Op.SET_BAND: (
+        trading("market"),
+        trading("side", "band", high=BANDS_PER_MARKET - 1),
+        trading("price", "tau_ms"),
+        trading("size", "up_ppm"),
+        trading("expiry_ms", "down_ppm"),
+        trading("order_id", "auction_ms"),
+    ),
+    Op.SET_FEED: (
+        trading("market", "feed"),
+        trading("price", "price_ticks"),
+        text(COMMAND, "cloid_hi"),
+    ),
+    Op.SET_VOTER: (address("voter"), ledger("amount", "weight")),
+    Op.SET_SWITCH: (
+        trading("market", "account"),
+        trading("side", "switch", low=min(MarketStatus), high=max(MarketStatus)),
+    ),
+    Op.SET_GLOBAL: (
+        trading("price", "parameter"),
+        trading("size", "value"),
+        trading("order_id", "height"),
+    ),
+    Op.SCHEDULE_TIER: (
+        trading("market", "slot"),
+        trading("price", "lower_e6"),
+        trading("size", "leverage_max"),
+        trading("order_id", "height"),
+    ),
+    Op.VOTE_PRICE: (
+        trading("market", "feed"),
+        trading("price", "price_ticks"),
+        trading("size", "external_ticks"),
     ),
     Op.SET_MARK: (trading("market"), trading("price", "mark_ticks")),
     Op.CONTINUATION: (

@@ -1,4 +1,4 @@
-"""The state root: one tree of 16 table roots over the trees of all tables.
+"""The state root: one tree of 32 table roots over the trees of all tables.
 
 Leaf i of the top tree is the root of the table with id i; an unused id is 32 zero bytes, and so
 is, while it has no rows, a table that came later: states of before keep their root. All tables
@@ -26,7 +26,7 @@ from quorate.commitment.tree import (
     full_root,
 )
 
-TOP_DEPTH = 4
+TOP_DEPTH = 5
 TABLES_MAX = 1 << TOP_DEPTH
 SCRUB_PERIOD = 1024
 

@@ -30,7 +30,7 @@ CHECKPOINT_TAG = b"QUORATE-CHECKPT1"
 FILE_BYTES_MAX = 1 << 20
 BRACKETS_MAX = 1024
 TABLE_DEPTH = 28
-TOP_DEPTH = 4
+TOP_DEPTH = 5
 EVENTS_DEPTH = 24
 U64_MAX = 2**64 - 1
 WEIGHT_DIGITS_MAX = 18
@@ -53,16 +53,18 @@ LAYOUT_TEXT = {
     "account": (
         "address:b20 sub:u4 next_address:b20 next_sub:u4 cash_e6:i8 held_e6:i8 deadman_ms:i8"
         " volume_cur_e6:i8 volume_prev_e6:i8 volume_window:u4 orders_head:u4 orders_count:u4"
-        " armed_prev:u4 armed_next:u4 positions_count:u2 sessions_count:u2"
+        " armed_prev:u4 armed_next:u4 positions_count:u2 sessions_count:u2 triggers_head:u4"
+        " groups_head:u4 triggers_count:u2 groups_count:u2 switch:u1 standing:u1 zero:b2"
     ),
     "position": (
-        "key:u4 orders_count:u4 size:i8 bids:i8 asks:i8 entry_e6:i8 realized_e6:i8"
-        " reserved:b16"
+        "key:u4 orders_count:u2 flags:u2 size:i8 bids:i8 asks:i8 entry_e6:i8 realized_e6:i8"
+        " funding_index:i8 isolated_e6:i8"
     ),
     "order": (
         "order_id:i8 price:i8 size:i8 remaining:i8 expiry_ms:i8 cloid_hi:i8 cloid_lo:i8"
         " placed_ms:i8 account:u4 market:u4 level:u4 older:u4 newer:u4 account_prev:u4"
-        " account_next:u4 hold_ppm:u4 side:u1 tif:u1 flags:u1 reserved:b13"
+        " account_next:u4 hold_ppm:u4 side:u1 tif:u1 flags:u1 group:u1 group_slot:u4"
+        " reserved:i8"
     ),
     "event": (
         "kind:u1 end:u1 code:u2 bundle:u4 command:u2 side:u1 zero:u1 market:u4 account:u4"

@@ -6,6 +6,7 @@ blocks `image` shows the whole state. The kernel machine also lends its tables a
 which rows a block touched, so that the root is updated only where leaves changed.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -150,6 +151,7 @@ class KernelMachine:
         self.fields = plain_fields(self.s)
         self.now = self.fields["now"][0]
         self.ledger = self.fields["ledger"][0]
+        self.drained: list[Any] = []
         self._load(checked(image))
         self.indexes.rebuild(self.s)
 
@@ -215,17 +217,25 @@ class KernelMachine:
         order = self._order(bundles, readings[0])
         now = self.now
         now["height"], now["time_ms"], now["events"], now["examined"] = height, time_ms, 0, 0
+        self.drained = []
         self.sweeps.begin_block(self.s)
-        cursor = np.zeros(2, np.int64)
-        drained: list[Any] = []
+        self._through(lambda at: self.kernels.run_block(self.s, bundles, *readings, order, at))
+        events = self.fields["events"][: int(now["events"])]
+        return np.concatenate([*self.drained, events]) if self.drained else events
+
+    def _through(self, phase: Callable[[Any], int]) -> None:
+        """Run a phase to its end; it stops wherever an array could run short and is resumed.
+
+        phase: takes its cursor, int64[4], zero at first, and says why it stopped.
+        """
+        cursor = np.zeros(4, np.int64)
         while True:
-            stop = self.kernels.run_block(self.s, bundles, *readings, order, cursor)
-            events = self.fields["events"][: int(now["events"])]
+            stop = phase(cursor)
             if stop == DONE:
-                return np.concatenate([*drained, events]) if drained else events
+                return
             if stop == DRAIN_EVENTS:
-                drained.append(events.copy())
-                now["events"] = 0
+                self.drained.append(self.fields["events"][: int(self.now["events"])].copy())
+                self.now["events"] = 0
             elif stop == GROW_MAPS:
                 self.indexes.maps_grow(self.s)
             elif stop == COMPACT_POSITIONS:

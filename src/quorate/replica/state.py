@@ -14,6 +14,10 @@ from quorate.storage.log import Identity
 from quorate.types.limits import (
     ACCOUNTS_MAX,
     ASSETS_MAX,
+    BANDS_PER_MARKET,
+    CHANGES_MAX,
+    FEEDS_MAX,
+    GROUPS_MAX,
     LEVELS_MAX,
     MARKETS_MAX,
     NONCE_ROWS_MAX,
@@ -21,7 +25,9 @@ from quorate.types.limits import (
     ORDERS_MAX,
     POSITIONS_MAX,
     SESSIONS_MAX,
+    TRIGGERS_MAX,
     VALIDATOR_ROWS_MAX,
+    VOTERS_MAX,
 )
 from quorate.types.records import POSITION, ROW_DTYPES, Table
 
@@ -36,6 +42,14 @@ ROWS_MAX: Final = {
     Table.SESSIONS: SESSIONS_MAX,
     Table.NONCES: NONCE_ROWS_MAX,
     Table.VALIDATORS: VALIDATOR_ROWS_MAX,
+    Table.FEEDS: FEEDS_MAX,
+    Table.VOTERS: VOTERS_MAX,
+    Table.VOTES: FEEDS_MAX * VOTERS_MAX,
+    Table.RISK: MARKETS_MAX,
+    Table.BANDS: MARKETS_MAX * BANDS_PER_MARKET,
+    Table.TRIGGERS: TRIGGERS_MAX,
+    Table.GROUPS: GROUPS_MAX,
+    Table.CHANGES: CHANGES_MAX,
 }
 TABLE_BYTES_MAX: Final = (
     sum([ROW_DTYPES[table].itemsize * ROWS_MAX.get(table, 1) for table in Table])

@@ -22,7 +22,7 @@ SHAPES = tuple(
         table.name,
         ROW_DTYPES[table].itemsize,
         TAIL_BYTES.get(table, 0),
-        empty_is_unused=table == Table.VALIDATORS,
+        empty_is_unused=table >= Table.VALIDATORS,
     )
     for table in Table
 )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from quorate.types.clearing_spec import ClearingSpec
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -98,6 +100,7 @@ class Genesis:
     fee_schedules: tuple[tuple[FeeTier, ...], ...]
     margin_schedules: tuple[tuple[MarginTier, ...], ...]
     markets: tuple[MarketSpec, ...] = field(default=())
+    clearing: ClearingSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

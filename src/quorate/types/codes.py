@@ -27,12 +27,18 @@ class Op(IntEnum):
     MODIFY = 5
     MODIFY_CLIENT = 6
     DEADMAN = 7
+    TRIGGER = 8
+    CANCEL_TRIGGER = 9
+    QUOTE = 10
+    SET_GROUP = 11
+    ISOLATE = 12
     APPROVE_AGENT = 16
     REVOKE_AGENT = 17
     WITHDRAW = 18
     TRANSFER = 19
     OPEN_SUBACCOUNT = 20
     FAUCET = 21
+    DONATE = 22
     DEPOSIT = 32
     LIST_MARKET = 48
     SET_STATUS = 49
@@ -41,7 +47,16 @@ class Op(IntEnum):
     ADD_ASSET = 52
     UPGRADE = 53
     SET_VALIDATOR = 54
+    SET_RISK = 55
+    SET_BAND = 56
+    SET_FEED = 57
+    SET_VOTER = 58
+    SET_SWITCH = 59
+    SET_GLOBAL = 60
+    SCHEDULE_TIER = 61
     SET_MARK = 64
+    VOTE_PRICE = 65
+    QUOTE_LEVEL = 254
     CONTINUATION = 255
 
 
@@ -117,6 +132,19 @@ class EventKind(IntEnum):
     DEPOSITED = 6
     WITHDRAWN = 7
     TRANSFERRED = 8
+    INDEXED = 9
+    MARKED = 10
+    FUNDED = 11
+    LIQUIDATED = 12
+    DELEVERAGED = 13
+    TRIGGERED = 14
+    TRIGGER_ENDED = 15
+    AUCTION_BEGUN = 16
+    AUCTION_ENDED = 17
+    PROTECTED = 18
+    CHANGED = 19
+    SWITCHED = 20
+    INSURED = 21
 
 
 class End(IntEnum):
@@ -133,6 +161,10 @@ class End(IntEnum):
     MARGIN = 8
     REDUCE_ONLY = 9
     REPLACED = 10
+    BAND = 11
+    LIQUIDATION = 12
+    PROTECTION = 13
+    AUCTION = 14
 
 
 class Reject(IntEnum):
@@ -193,6 +225,31 @@ class Reject(IntEnum):
     IMMEDIATE_WOULD_NOT_FILL = 325
     ACCOUNT_CASH_BEYOND_BOUND = 326
     SELF_TRADE_WOULD_CANCEL_TAKER = 327
+    PRICE_TOO_FAR_FROM_INDEX = 328
+    OPEN_INTEREST_AT_CAP = 329
+    OPEN_INTEREST_RISING_TOO_FAST = 330
+    POSITION_BEYOND_LAST_TIER = 331
+    PRE_LIQUIDATION_REDUCE_AT_BETTER_PRICE = 332
+    AUCTION_TAKES_RESTING_ORDERS_ALONE = 333
+    MARKET_QUARANTINED = 334
+    INDEX_STALE_REDUCE_ONLY = 335
+    INDEX_MISSING_MARKET_HALTED = 336
+    ACCOUNT_POST_ONLY = 337
+    ACCOUNT_REDUCE_ONLY = 338
+    ACCOUNT_HALTED = 339
+    CHAIN_POST_ONLY = 340
+    CHAIN_REDUCE_ONLY = 341
+    CHAIN_HALTED = 342
+    TRIGGER_NOT_FOUND = 343
+    TRIGGERS_TOO_MANY_CANCEL_SOME = 344
+    TRIGGER_PRICE_ALREADY_PASSED = 345
+    TRIGGER_NEEDS_ITS_PARENT = 346
+    TRIGGER_NEEDS_ITS_PAIR = 347
+    GROUP_MUST_EXIST = 348
+    GROUP_FROZEN_WAIT = 349
+    GROUPS_TOO_MANY = 350
+    PRICE_OUTSIDE_BAND = 351
+    MARKET_HAS_NO_CLEARING = 352
     # Accounts, keys, ledger.
     OWNER_KEY_REQUIRED = 400
     AGENT_ALREADY_APPROVED = 401
@@ -212,6 +269,9 @@ class Reject(IntEnum):
     FAUCET_AMOUNT_TOO_LARGE = 415
     TARGET_MUST_DIFFER = 416
     AGENT_MUST_NOT_OWN_AN_ACCOUNT = 417
+    WITHDRAWALS_GATED_WAIT = 418
+    POSITION_MUST_BE_FLAT_FIRST = 419
+    ISOLATED_MARGIN_INSUFFICIENT = 420
     # Roles.
     BRIDGE_KEY_REQUIRED = 500
     GOVERNANCE_KEY_REQUIRED = 501
@@ -224,6 +284,12 @@ class Reject(IntEnum):
     ASSET_ALREADY_KNOWN = 508
     UPGRADE_NEEDS_NOTICE = 509
     UPGRADE_VERSION_MUST_FOLLOW = 510
+    VOTER_KEY_REQUIRED = 511
+    FEED_MUST_EXIST = 512
+    PARAMETER_OUT_OF_RANGE = 513
+    CHANGE_NEEDS_NOTICE = 514
+    CHANGES_TOO_MANY_WAIT = 515
+    MARK_FOLLOWS_ITS_FEED = 516
 
 
 R = Reject
@@ -281,6 +347,33 @@ SENTENCES: Final[dict[Reject, str]] = {
     R.IMMEDIATE_WOULD_NOT_FILL: "Nothing rests at that price or better.",
     R.ACCOUNT_CASH_BEYOND_BOUND: "The account's balance is beyond the bound for new risk.",
     R.SELF_TRADE_WOULD_CANCEL_TAKER: "The order would first meet one of your own.",
+    R.PRICE_TOO_FAR_FROM_INDEX: "The price is further from the index than the market allows.",
+    R.OPEN_INTEREST_AT_CAP: "Open interest is at its cap: only orders that cannot raise it, no "
+    "turn of a position and no price more aggressive than the index.",
+    R.OPEN_INTEREST_RISING_TOO_FAST: "Open interest is rising too fast; wait for the next window.",
+    R.POSITION_BEYOND_LAST_TIER: "The position would pass what the market's last tier carries.",
+    R.PRE_LIQUIDATION_REDUCE_AT_BETTER_PRICE: "Below initial margin only orders that reduce, at "
+    "the zero price or better; deposit to do more.",
+    R.AUCTION_TAKES_RESTING_ORDERS_ALONE: "The market is in an auction; send orders that may rest.",
+    R.MARKET_QUARANTINED: "The market is quarantined; cancels alone are accepted.",
+    R.INDEX_STALE_REDUCE_ONLY: "The index is stale; reduce-only orders alone are accepted.",
+    R.INDEX_MISSING_MARKET_HALTED: "The index has been stale for long; cancels alone are accepted.",
+    R.ACCOUNT_POST_ONLY: "The account is restricted to post-only orders.",
+    R.ACCOUNT_REDUCE_ONLY: "The account is restricted to reduce-only orders.",
+    R.ACCOUNT_HALTED: "The account is halted; cancels alone are accepted.",
+    R.CHAIN_POST_ONLY: "The whole venue accepts post-only orders alone.",
+    R.CHAIN_REDUCE_ONLY: "The whole venue accepts reduce-only orders alone.",
+    R.CHAIN_HALTED: "The whole venue is halted; cancels alone are accepted.",
+    R.TRIGGER_NOT_FOUND: "No trigger of this account has that id: fired, cancelled or unknown.",
+    R.TRIGGERS_TOO_MANY_CANCEL_SOME: "The account has as many triggers as it may.",
+    R.TRIGGER_PRICE_ALREADY_PASSED: "The watched price is past the trigger already.",
+    R.TRIGGER_NEEDS_ITS_PARENT: "Put the trigger behind the accepted order that it belongs to.",
+    R.TRIGGER_NEEDS_ITS_PAIR: "Put the trigger behind the accepted trigger that it is paired with.",
+    R.GROUP_MUST_EXIST: "Set the group's limits first.",
+    R.GROUP_FROZEN_WAIT: "The group's protection has fired; wait until it thaws, or reset it.",
+    R.GROUPS_TOO_MANY: "The account has as many groups as it may.",
+    R.PRICE_OUTSIDE_BAND: "The trade would leave the price band; send an order that may rest.",
+    R.MARKET_HAS_NO_CLEARING: "The market has no clearing house; this needs one.",
     R.OWNER_KEY_REQUIRED: "Sign this command with the account's own key, not a session key.",
     R.AGENT_ALREADY_APPROVED: "That key is an agent of another account.",
     R.AGENT_UNKNOWN: "That key is not an agent of this account.",
@@ -299,6 +392,9 @@ SENTENCES: Final[dict[Reject, str]] = {
     R.FAUCET_AMOUNT_TOO_LARGE: "Ask the faucet for no more than its limit.",
     R.TARGET_MUST_DIFFER: "Source and target are the same account.",
     R.AGENT_MUST_NOT_OWN_AN_ACCOUNT: "Choose a fresh key as agent.",
+    R.WITHDRAWALS_GATED_WAIT: "Withdrawals are gated after an outage or an uncovered loss; wait.",
+    R.POSITION_MUST_BE_FLAT_FIRST: "Close the position and cancel its orders first.",
+    R.ISOLATED_MARGIN_INSUFFICIENT: "The isolated position needs that margin.",
     R.BRIDGE_KEY_REQUIRED: "Only the bridge account may do this.",
     R.GOVERNANCE_KEY_REQUIRED: "Only the governance account may do this.",
     R.ORACLE_KEY_REQUIRED: "Only the oracle account may do this.",
@@ -310,5 +406,11 @@ SENTENCES: Final[dict[Reject, str]] = {
     R.ASSET_ALREADY_KNOWN: "Number the asset with the next free number.",
     R.UPGRADE_NEEDS_NOTICE: "Announce an upgrade at least ten blocks ahead.",
     R.UPGRADE_VERSION_MUST_FOLLOW: "The new version must be the present one plus one.",
+    R.VOTER_KEY_REQUIRED: "Only a registered voter's own key may vote on prices.",
+    R.FEED_MUST_EXIST: "No price feed has that number.",
+    R.PARAMETER_OUT_OF_RANGE: "The parameter is unknown, or its value passes a limit.",
+    R.CHANGE_NEEDS_NOTICE: "Announce the change further ahead, while positions are open.",
+    R.CHANGES_TOO_MANY_WAIT: "As many changes as may be are announced; wait for one to begin.",
+    R.MARK_FOLLOWS_ITS_FEED: "The market's mark follows its feed; vote on the feed.",
 }
 assert set(SENTENCES) == set(Reject), "every reject code has its sentence"

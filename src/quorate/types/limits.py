@@ -33,6 +33,19 @@ VALIDATOR_POWER_MAX: Final = 2**40
 # A removal's row keeps its place until every engine has told of it: this many blocks.
 VALIDATOR_ROW_KEPT_BLOCKS: Final = 3
 
+# The clearing house.
+FEEDS_MAX: Final = 256
+VOTERS_MAX: Final = 32
+BANDS_PER_MARKET: Final = 4
+TRIGGERS_MAX: Final = 2**17
+TRIGGERS_PER_ACCOUNT_MAX: Final = 64
+GROUPS_MAX: Final = 2**16
+GROUPS_PER_ACCOUNT_MAX: Final = 16
+CHANGES_MAX: Final = 64
+QUOTE_LEVELS_MAX: Final = 32
+VOTER_WEIGHT_MAX: Final = 2**32
+INSURANCE_MAX_E6: Final = 2**58
+
 # Prices, sizes, money.
 PRICE_TICKS_MAX: Final = 2**40 - 1
 SIZE_LOTS_MAX: Final = 2**38 - 1
@@ -53,6 +66,29 @@ LEVERAGE_MAX_E2: Final = 100 * LEVERAGE_MAX
 VOLUME_MAX_E6: Final = 2**60
 VOLUME_WINDOW_MS: Final = 30 * DAY_MS
 TIME_MS_MAX: Final = 2**47
+
+# Wide products, in limbs of 31 bits (execution/wide.py); a quotient beyond the last is the last.
+LIMB: Final = 2**31
+WIDE_LOW: Final = 2**62
+QUOTIENT_MAX: Final = 2**62
+
+# The clearing house (execution/risk_rules.py). `_e9` is 1e-9; `_fp` is 1 / EMA_SCALE of a tick.
+E9: Final = 1_000_000_000
+EQUITY_MAX_E6: Final = 2**61  # either sign
+EMA_SCALE: Final = 2**16
+EMA_FULL_TAUS: Final = 40  # after so many time constants nothing of the old value is left
+PREMIUM_MAX_E9: Final = 60 * E9  # one sample, 6 000 %
+FUNDING_INTEREST_MAX_E9: Final = E9  # the interest and the clamp, per 8 hours
+FUNDING_CAP_MAX_E9: Final = E9 // 10  # per hour
+FUNDING_INTERVAL_MAX_MS: Final = DAY_MS
+FUNDING_RATE_MAX_E9: Final = 24 * FUNDING_CAP_MAX_E9  # one interval
+FUNDING_SHIFT_MAX: Final = 30
+FUNDING_WORTH_MAX_E6: Final = 2**44  # of one lot, times 2**shift
+FUNDING_INDEX_MAX: Final = 2**61  # either sign
+OPEN_INTEREST_MAX_E6: Final = 2**61
+CLAMP_MAX_PPM: Final = PPM  # the move of a mark in one update
+BAND_MAX_PPM: Final = 4 * PPM  # the upper end of a price band; the lower ends at the whole price
+LIQUIDATION_SPREAD_MAX_PPM: Final = 10 * PPM  # times the maintenance rate
 
 # Bundles and blocks.
 COMMAND_BYTES: Final = 64
@@ -83,6 +119,14 @@ NONCE_FUTURE_MS: Final = DAY_MS
 # An expired session stays this long, so that its key hears that it expired.
 SESSION_GRACE_MS: Final = 2 * DAY_MS
 
+# Work of the clearing phases in one block.
+TRIGGERS_EXAMINED_PER_BLOCK: Final = 2**16
+TRIGGERS_FIRED_PER_BLOCK: Final = 256
+LIQUIDATIONS_PER_TICK_MAX: Final = 256
+DELEVERAGED_PER_STEP_MAX: Final = 64
+AUCTION_FILLS_PER_BLOCK: Final = 4096
+AUCTION_ORDERS_PER_BLOCK: Final = 8192
+
 # A dead-man switch nearer than this could fire before the reply that armed it.
 DEADMAN_AHEAD_MS_MIN: Final = 1_000
 
@@ -90,6 +134,58 @@ DEADMAN_AHEAD_MS_MIN: Final = 1_000
 # replica/versions.py.
 PROTOCOL_VERSIONS: Final = (1, 2)
 UPGRADE_NOTICE_BLOCKS_MIN: Final = 10
+
+# Bounds of a market's risk parameters and of the venue's numbers, in the order in which
+# `clearing` names them. A million ppm and a thousand million e9 are 1.
+_RATE = (0, PPM)
+_MS = (0, TIME_MS_MAX // 4)
+_E6 = (0, POSITION_NOTIONAL_MAX_E6)
+_SUM_E6 = (0, INSURANCE_MAX_E6)
+_LOTS = (0, ORDERS_MAX * PERPETUAL_LOTS_MAX)
+RISK_BOUNDS: Final = (
+    (0, 2),  # mode
+    (0, FEEDS_MAX - 1),  # feed
+    _RATE,  # mark_clamp_ppm
+    (1, 2**32),  # basis_ema_ms
+    (1, 2**32),  # book_ema_ms
+    _E6,  # impact_notional_e6
+    (100, DAY_MS),  # premium_interval_ms
+    (1_000, DAY_MS),  # funding_interval_ms
+    (-10_000_000, 10_000_000),  # interest_e9
+    (0, 1_000_000_000),  # funding_clamp_e9
+    (0, 40_000_000),  # funding_cap_e9, an hour
+    (0, 9 * PPM),  # price_far_ppm
+    _LOTS,  # oi_cap_lots
+    _LOTS,  # oi_rise_lots
+    (1, DAY_MS),  # oi_window_ms
+    _SUM_E6,  # oi_lower_e6
+    _SUM_E6,  # oi_upper_e6
+    (1, PPM),  # close_ppm
+    (0, RATE_MAX_PPM),  # liquidation_fee_ppm
+    (1, PPM),  # slice_ppm
+    _E6,  # slice_min_e6
+    _E6,  # vault_notional_max_e6
+    _SUM_E6,  # insurance_draw_max_e6
+    (0, 9 * PPM),  # confidence_ppm
+    (100, DAY_MS),  # disposal_interval_ms
+    (0, PERPETUAL_LOTS_MAX),  # disposal_full_lots
+    _RATE,  # disposal_part_ppm
+    _RATE,  # disposal_share_ppm
+    _RATE,  # disposal_range_ppm
+    _E6,  # tier_max_e6
+)
+GLOBAL_BOUNDS: Final = (
+    (0, DAY_MS),  # tick_ms
+    (1, DAY_MS),  # fresh_ms
+    (1, DAY_MS),  # reduce_ms
+    (1, 30 * DAY_MS),  # halt_ms
+    (1, PPM),  # quorum_ppm
+    (1, PPM),  # outlier_ppm
+    (1, LIQUIDATIONS_PER_TICK_MAX),  # liquidations_max
+    (0, 2**20),  # notice_blocks
+    (0, 1),  # gap_auctions
+    _MS,  # gate_ms
+)
 
 # --- relations ---------------------------------------------------------------------------------
 # A level's lots are a sum over at most every open order.
@@ -129,3 +225,40 @@ assert SCHEDULES_MAX * TIERS_PER_SCHEDULE <= 2**TREE_DEPTH
 assert BUNDLE_BYTES_MAX < BLOCK_BYTES_MAX
 assert FILLS_PER_COMMAND_MAX <= ORDERS_EXAMINED_PER_COMMAND_MAX
 assert NONCE_PAST_MS + NONCE_FUTURE_MS < TIME_MS_MAX
+# A weighted median sums all weights, and compares twice a part with the whole.
+assert 4 * VOTERS_MAX * VOTER_WEIGHT_MAX * PPM < INT64_MAX
+assert INSURANCE_MAX_E6 + CASH_MAX_E6 < INT64_MAX
+assert max(TRIGGERS_MAX, GROUPS_MAX, FEEDS_MAX * VOTERS_MAX) <= 2**TREE_DEPTH
+assert MARKETS_MAX * BANDS_PER_MARKET <= 2**TREE_DEPTH
+# A trigger looks for its pair and its parent's children among those of its account.
+assert TRIGGERS_PER_ACCOUNT_MAX <= ORDERS_EXAMINED_PER_COMMAND_MAX
+# Wide arithmetic: two low limbs make a low part, and a quotient may grow by one.
+assert LIMB * LIMB == WIDE_LOW and QUOTIENT_MAX <= WIDE_LOW < INT64_MAX
+# Equity is cash and every position at its mark; its product with a margin stays below 2**124.
+assert CASH_MAX_E6 + POSITIONS_PER_ACCOUNT_MAX * POSITION_NOTIONAL_MAX_E6 <= EQUITY_MAX_E6
+assert EQUITY_MAX_E6 * 2 * POSITIONS_PER_ACCOUNT_MAX * POSITION_NOTIONAL_MAX_E6 < 2**124
+assert EQUITY_MAX_E6 * PPM < 2**124
+# The liquidation price divides by at least (1 - the highest rate) and must not saturate.
+assert EQUITY_MAX_E6 * PPM // (PPM - MARGIN_RATE_MAX_PPM) <= QUOTIENT_MAX
+# A basis is a difference of two prices; a step of the average forms (gap % E9) * weight.
+assert 2 * PRICE_TICKS_MAX * EMA_SCALE < INT64_MAX // 4 and 2 * E9 * E9 < INT64_MAX
+assert TIME_MS_MAX * EMA_FULL_TAUS < INT64_MAX
+# The mean of a day of samples, one each second, is formed from their sum.
+assert 86_400 * PREMIUM_MAX_E9 < INT64_MAX
+assert (PREMIUM_MAX_E9 + FUNDING_INTEREST_MAX_E9) * FUNDING_INTERVAL_MAX_MS < INT64_MAX
+assert FUNDING_CAP_MAX_E9 * FUNDING_INTERVAL_MAX_MS < INT64_MAX
+# A step of the funding index forms (worth // E9) * rate and (worth % E9) * rate; the worth of one
+# lot passes FUNDING_WORTH_MAX_E6 only where no shift is left to take.
+assert E9 * FUNDING_RATE_MAX_E9 < INT64_MAX
+assert (POSITION_NOTIONAL_MAX_E6 // E9 + 1) * FUNDING_RATE_MAX_E9 < INT64_MAX // 2
+assert FUNDING_INDEX_MAX + (POSITION_NOTIONAL_MAX_E6 // E9 + 1) * (FUNDING_RATE_MAX_E9 + 1) < (
+    INT64_MAX
+)
+# A payment multiplies the difference of two indexes by a position.
+assert 2 * FUNDING_INDEX_MAX * PERPETUAL_LOTS_MAX < 2**124
+# A hundred years of the highest rate on the largest worth do not fill the index.
+assert FUNDING_WORTH_MAX_E6 // E9 * 24 * 36_525 * FUNDING_CAP_MAX_E9 < FUNDING_INDEX_MAX
+assert PRICE_TICKS_MAX * CLAMP_MAX_PPM < INT64_MAX and PRICE_TICKS_MAX * BAND_MAX_PPM < INT64_MAX
+assert MARGIN_RATE_MAX_PPM * LIQUIDATION_SPREAD_MAX_PPM // 1_000 * E9 < INT64_MAX
+assert POSITION_NOTIONAL_MAX_E6 < OPEN_INTEREST_MAX_E6
+assert OPEN_INTEREST_MAX_E6 * POSITION_NOTIONAL_MAX_E6 < 2**124

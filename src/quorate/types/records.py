@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from quorate.types import limits
+from quorate.types import clearing, limits
 
 ADDRESS_BYTES: Final = 20
 VALIDATOR_KEY_BYTES: Final = 33
@@ -23,7 +23,7 @@ ASSET_KEY: Final = 0x8000_0000  # position keys at and above this are asset numb
 
 
 class Table(IntEnum):
-    """Order of the table roots under the state root. 13 to 15 are reserved for later tables."""
+    """Order of the table roots under the state root. 21 to 31 are reserved for later tables."""
 
     CHAIN = 0
     LEDGER = 1
@@ -38,6 +38,14 @@ class Table(IntEnum):
     SESSIONS = 10
     NONCES = 11
     VALIDATORS = 12
+    FEEDS = 13
+    VOTERS = 14
+    VOTES = 15
+    RISK = 16
+    BANDS = 17
+    TRIGGERS = 18
+    GROUPS = 19
+    CHANGES = 20
 
 
 CHAIN = np.dtype(
@@ -76,6 +84,28 @@ LEDGER = np.dtype(
         ("nonces_free", "<i8"),
         ("positions_live", "<i8"),
         ("nonces_live", "<i8"),
+        # of the clearing house
+        ("insurance_e6", "<i8"),
+        ("gate_until_ms", "<i8"),
+        ("debtors_count", "<i8"),
+        ("tick_next_ms", "<i8"),
+        ("tick_count", "<i8"),
+        ("vault", "<i8"),
+        ("scan_cursor", "<i8"),
+        ("trigger_cursor", "<i8"),
+        ("feeds_high", "<i8"),
+        ("voters_high", "<i8"),
+        ("votes_high", "<i8"),
+        ("risk_high", "<i8"),
+        ("bands_high", "<i8"),
+        ("triggers_high", "<i8"),
+        ("triggers_free", "<i8"),
+        ("triggers_live", "<i8"),
+        ("groups_high", "<i8"),
+        ("groups_free", "<i8"),
+        ("changes_high", "<i8"),
+        ("changes_live", "<i8"),
+        ("reserved", "<i8", (2,)),
     ]
 )
 PARAMETERS = np.dtype(
@@ -88,6 +118,9 @@ PARAMETERS = np.dtype(
         ("fills_per_command_max", "<u4"),
         ("orders_examined_per_command_max", "<i8"),
         ("faucet_e6_max", "<i8"),
+        ("vault", "u1", (20,)),
+        ("switch", "<u4"),
+        *clearing.int64_fields(" ".join(clearing.GLOBALS)),
         ("reserved", "<i8", (3,)),
     ]
 )
@@ -164,18 +197,27 @@ ACCOUNT = np.dtype(
         ("armed_next", "<u4"),
         ("positions_count", "<u2"),
         ("sessions_count", "<u2"),
+        ("triggers_head", "<u4"),
+        ("groups_head", "<u4"),
+        ("triggers_count", "<u2"),
+        ("groups_count", "<u2"),
+        ("switch", "u1"),
+        ("standing", "u1"),
+        ("zero", "u1", (2,)),
     ]
 )
 POSITION = np.dtype(
     [
         ("key", "<u4"),
-        ("orders_count", "<u4"),
+        ("orders_count", "<u2"),
+        ("flags", "<u2"),
         ("size", "<i8"),
         ("bids", "<i8"),
         ("asks", "<i8"),
         ("entry_e6", "<i8"),
         ("realized_e6", "<i8"),
-        ("reserved", "<i8", (2,)),
+        ("funding_index", "<i8"),
+        ("isolated_e6", "<i8"),
     ]
 )
 ORDER = np.dtype(
@@ -199,7 +241,9 @@ ORDER = np.dtype(
         ("side", "u1"),
         ("tif", "u1"),
         ("flags", "u1"),
-        ("reserved", "u1", (13,)),
+        ("group", "u1"),
+        ("group_slot", "<u4"),
+        ("reserved", "<i8"),
     ]
 )
 LEVEL = np.dtype(
@@ -266,7 +310,16 @@ ROW_DTYPES: Final = {
     Table.SESSIONS: SESSION,
     Table.NONCES: NONCES,
     Table.VALIDATORS: VALIDATOR,
+    Table.FEEDS: clearing.FEED,
+    Table.VOTERS: clearing.VOTER,
+    Table.VOTES: clearing.VOTE,
+    Table.RISK: clearing.RISK,
+    Table.BANDS: clearing.BAND,
+    Table.TRIGGERS: clearing.TRIGGER,
+    Table.GROUPS: clearing.GROUP,
+    Table.CHANGES: clearing.CHANGE,
 }
+POSITION_ISOLATED: Final = 1  # bit of a position's flags
 TAIL_BYTES: Final = {Table.ACCOUNTS: 64, Table.NONCES: 8}  # bytes of one tail element
 
 # --- wire --------------------------------------------------------------------------------------
@@ -399,12 +452,15 @@ LEDGER_EVENT = np.dtype(
 )
 
 # --- relations ---------------------------------------------------------------------------------
+assert len(limits.RISK_BOUNDS) == len(clearing.RISK_PARAMETERS)
+assert len(limits.GLOBAL_BOUNDS) == len(clearing.GLOBALS)
 assert COMMAND.itemsize == limits.COMMAND_BYTES
 assert LEDGER_COMMAND.itemsize == limits.COMMAND_BYTES
 assert LISTING_CONTINUATION.itemsize == limits.COMMAND_BYTES
 assert VALIDATOR_COMMAND.itemsize == limits.COMMAND_BYTES
 assert BUNDLE_HEADER.itemsize == limits.BUNDLE_HEADER_BYTES
 assert EVENT.itemsize == LEDGER_EVENT.itemsize == 112
+assert all(each.itemsize == 112 for each in clearing.EVENT_READINGS.values())
 assert POSITION.itemsize == TAIL_BYTES[Table.ACCOUNTS]
 assert all(dtype.itemsize % 8 == 0 for dtype in ROW_DTYPES.values())
 assert all(dtype.itemsize != 64 for dtype in ROW_DTYPES.values()), "a leaf is never a node"

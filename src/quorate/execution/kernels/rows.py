@@ -371,6 +371,9 @@ def position_open(s, account, key):
     row = s.positions[cell]
     row["key"] = key
     row["orders_count"] = 0
+    row["flags"] = 0
+    row["funding_index"] = 0
+    row["isolated_e6"] = 0
     row["size"] = 0
     row["bids"] = 0
     row["asks"] = 0
@@ -427,6 +430,31 @@ def emit(s, kind):
     event["realized_e6"] = 0
     event["counter_realized_e6"] = 0
     return at
+
+
+@helper
+def emit_words(
+    s, kind, end, code, side, market, account, counter, w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10
+):
+    """An event of the clearing house; words as in clearing.EVENT_WORDS_OF."""
+    event = s.events[emit(s, kind)]
+    event["end"] = end
+    event["code"] = code
+    event["side"] = side
+    event["market"] = market
+    event["account"] = account
+    event["counter_account"] = counter
+    event["order_id"] = w0
+    event["counter_order_id"] = w1
+    event["price"] = w2
+    event["size"] = w3
+    event["remaining"] = w4
+    event["fee_e6"] = w5
+    event["counter_fee_e6"] = w6
+    event["position"] = w7
+    event["counter_position"] = w8
+    event["realized_e6"] = w9
+    event["counter_realized_e6"] = w10
 
 
 @helper

@@ -1,19 +1,24 @@
-"""The scalar rules of `execution.rules`, compiled for kernels from that one source.
+"""The scalar rules of `execution`, compiled for kernels from their one source.
 
-Each function is given a copy of its module's names in which the other rules are the compiled ones,
-so that rules may call one another in plain Python and in machine code alike.
+Each function is given the names of all modules of rules, in which the rules are the compiled ones,
+so that rules may call one another in plain Python and in machine code alike. No name may be
+defined twice.
 """
 
 from types import FunctionType
 from typing import Any
 
 from quorate.compiled import helper
-from quorate.execution import rules
+from quorate.execution import risk_rules, rules, wide
 
-_names: dict[str, Any] = dict(vars(rules))
-for _name, _rule in vars(rules).items():
-    if isinstance(_rule, FunctionType):
-        _names[_name] = helper(FunctionType(_rule.__code__, _names, _name))
+_names: dict[str, Any] = {}
+for _module in (rules, wide, risk_rules):
+    for _name, _value in vars(_module).items():
+        if not isinstance(_value, FunctionType):
+            _names[_name] = _value
+        elif _value.__module__ == _module.__name__:
+            assert _name not in _names, _name
+            _names[_name] = helper(FunctionType(_value.__code__, _names, _name))
 
 ppm_ceil = _names["ppm_ceil"]
 notional = _names["notional"]
@@ -28,3 +33,43 @@ reducible = _names["reducible"]
 leverage_holds = _names["leverage_holds"]
 nonce_in_window = _names["nonce_in_window"]
 withdrawable_floor = _names["withdrawable_floor"]
+
+product_high = _names["product_high"]
+product_low = _names["product_low"]
+wide_quotient = _names["wide_quotient"]
+mul_div = _names["mul_div"]
+mul_div_floor = _names["mul_div_floor"]
+mul_div_ceil = _names["mul_div_ceil"]
+sizes_in_order = _names["sizes_in_order"]
+products_in_order = _names["products_in_order"]
+
+median3 = _names["median3"]
+mark_candidate = _names["mark_candidate"]
+clamp_move = _names["clamp_move"]
+ema_weight_e9 = _names["ema_weight_e9"]
+ema_step = _names["ema_step"]
+ema_ticks = _names["ema_ticks"]
+premium_e9 = _names["premium_e9"]
+funding_rate_e9 = _names["funding_rate_e9"]
+funding_hour_e9 = _names["funding_hour_e9"]
+power_of_two = _names["power_of_two"]
+funding_shift = _names["funding_shift"]
+funding_index_step = _names["funding_index_step"]
+funding_index_after = _names["funding_index_after"]
+funding_payment = _names["funding_payment"]
+oi_scaled_initial = _names["oi_scaled_initial"]
+confidence_addon = _names["confidence_addon"]
+margin_with_mark_holds = _names["margin_with_mark_holds"]
+close_out = _names["close_out"]
+health = _names["health"]
+ratio_kept = _names["ratio_kept"]
+zero_price = _names["zero_price"]
+fillable_price = _names["fillable_price"]
+insurance_delta = _names["insurance_delta"]
+liquidation_price = _names["liquidation_price"]
+unhedged_lots = _names["unhedged_lots"]
+band_low = _names["band_low"]
+band_high = _names["band_high"]
+gap_auction_ms = _names["gap_auction_ms"]
+disposal_lots = _names["disposal_lots"]
+disposal_price = _names["disposal_price"]

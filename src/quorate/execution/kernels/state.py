@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from quorate.types import limits
+from quorate.types import clearing, limits
 from quorate.types import records as r
 from quorate.types.records import Table
 
@@ -83,6 +83,14 @@ STATE = np.dtype(
         ("margin_tiers", r.MARGIN_TIER, (limits.SCHEDULES_MAX * limits.TIERS_PER_SCHEDULE,)),
         ("fee_tiers", r.FEE_TIER, (limits.SCHEDULES_MAX * limits.TIERS_PER_SCHEDULE,)),
         ("validators", r.VALIDATOR, (limits.VALIDATOR_ROWS_MAX,)),
+        ("feeds", clearing.FEED, (limits.FEEDS_MAX,)),
+        ("voters", clearing.VOTER, (limits.VOTERS_MAX,)),
+        ("votes", clearing.VOTE, (limits.FEEDS_MAX * limits.VOTERS_MAX,)),
+        ("risk", clearing.RISK, (limits.MARKETS_MAX,)),
+        ("bands", clearing.BAND, (limits.MARKETS_MAX * limits.BANDS_PER_MARKET,)),
+        ("triggers", clearing.TRIGGER, (limits.TRIGGERS_MAX,)),
+        ("groups", clearing.GROUP, (limits.GROUPS_MAX,)),
+        ("changes", clearing.CHANGE, (limits.CHANGES_MAX,)),
         ("accounts", r.ACCOUNT, (limits.ACCOUNTS_MAX,)),
         ("positions", r.POSITION, (POSITION_CELLS,)),
         ("orders", r.ORDER, (limits.ORDERS_MAX,)),
@@ -91,13 +99,18 @@ STATE = np.dtype(
         ("nonces", r.NONCES, (limits.NONCE_ROWS_MAX,)),
         ("nonce_cells", "<i8", (NONCE_CELLS, NONCES_PER_CELL)),
         # dirty flags, one byte a row; of small tables one byte a table
-        ("small_dirty", "u1", (16,)),
+        ("small_dirty", "u1", (32,)),
         ("markets_dirty", "u1", (limits.MARKETS_MAX,)),
         ("accounts_dirty", "u1", (limits.ACCOUNTS_MAX,)),
         ("orders_dirty", "u1", (limits.ORDERS_MAX,)),
         ("levels_dirty", "u1", (limits.LEVELS_MAX,)),
         ("sessions_dirty", "u1", (limits.SESSIONS_MAX,)),
         ("nonces_dirty", "u1", (limits.NONCE_ROWS_MAX,)),
+        ("votes_dirty", "u1", (limits.FEEDS_MAX * limits.VOTERS_MAX,)),
+        ("risk_dirty", "u1", (limits.MARKETS_MAX,)),
+        ("bands_dirty", "u1", (limits.MARKETS_MAX * limits.BANDS_PER_MARKET,)),
+        ("triggers_dirty", "u1", (limits.TRIGGERS_MAX,)),
+        ("groups_dirty", "u1", (limits.GROUPS_MAX,)),
         # where an account's positions and a signer's nonces lie: first cell and size class; the
         # free extents by class and, last, the highest cell used
         ("positions_first", "<i4", (limits.ACCOUNTS_MAX,)),
@@ -144,6 +157,9 @@ SMALL_TABLES = (
     Table.MARGIN_TIERS,
     Table.FEE_TIERS,
     Table.VALIDATORS,
+    Table.FEEDS,
+    Table.VOTERS,
+    Table.CHANGES,
 )
 
 # Why `run_block` stopped before the end.

@@ -1,20 +1,19 @@
 """One block: the phases in their fixed order, and the table of handlers.
 
-Phases (ARCHITECTURE, *A block*): (1) time, parameters; (2) expiries and dead-man switches; then
-(3) marks and funding, (4) triggers, (5) liquidation, which are empty until the clearing house
-comes; (6) user bundles; (7) auctions, empty as well; (8) conservation, the chain row and the root,
-which the caller sees to, because it hashes and holds the whole state.
+Phases (ARCHITECTURE, *A block*): (1) time, parameters, oracle; (2) expiries and dead-man switches;
+(3) marks and funding; (4) triggers; (5) liquidation; (6) user bundles; (7) auctions; (8)
+conservation, the chain row and the root, which the caller sees to, because it hashes and holds the
+whole state. Those around the bundles stand in `phases`.
 """
 
 import struct
 from collections.abc import Callable, Sequence
 
-from quorate.execution.spec import accounts, governance, orders
+from quorate.execution.spec import accounts, governance, orders, phases
 from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.match import Taker
-from quorate.execution.spec.rows import Chain, Market
+from quorate.execution.spec.rows import Market
 from quorate.execution.spec.signers import begin_bundle
-from quorate.execution.spec.sweeps import sweep
 from quorate.execution.spec.tables import Tables
 from quorate.types.blocks import Admitted
 from quorate.types.codes import EventKind, Flag, Op, OrderRule, Reject
@@ -39,21 +38,12 @@ def execute(
     The caller then hashes the events and writes the chain row (phase 8).
     """
     c = Context(t, height, time_ms)
-    version_step(t, height)
-    sweep(c)
+    phases.begin(c)
     for index in bundle_order(t, bundles):
         c.bundle, c.command = index, 0
         run_bundle(c, bundles[index])
+    phases.end(c)
     return c.events
-
-
-def version_step(t: Tables, height: int) -> None:
-    """Phase 1: the rules' version changes at its announced height."""
-    chain: Chain = t.row(Table.CHAIN, 0)
-    if chain.version_next and height >= chain.version_next_height:
-        chain.protocol_version = chain.version_next
-        chain.version_next = chain.version_next_height = 0
-        t.put(Table.CHAIN, 0, chain)
 
 
 # --- order of bundles ----------------------------------------------------------------------------

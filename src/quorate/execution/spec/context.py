@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass, field
 
 from quorate.execution.spec.tables import Tables
+from quorate.types.clearing import EVENT_WORDS
 from quorate.types.codes import End, EventKind
 from quorate.types.records import EVENT, LEDGER_EVENT, NO_BUNDLE
 
@@ -40,6 +41,22 @@ class Context:
     account: int = 0
     session: int = 0
     signer: bytes = b""
+
+    def emit_words(
+        self,
+        kind: EventKind,
+        *words: int,
+        end: int = 0,
+        code: int = 0,
+        side: int = 0,
+        market: int = 0,
+        account: int = 0,
+        counter_account: int = 0,
+    ) -> None:
+        """Append an event of the clearing house; words as clearing.EVENT_WORDS_OF names."""
+        filled = words + (0,) * (EVENT_WORDS - len(words))
+        head = (kind, end, code, self.bundle, self.command, side)
+        self.events.append(_EVENT.pack(*head, market, account, counter_account, *filled))
 
     def emit(
         self,

@@ -1,6 +1,7 @@
 """The state before the first block."""
 
 from quorate.execution.spec.accounts import account_at, open_account
+from quorate.execution.spec.clearing_genesis import ClearingRefused, clearing_put
 from quorate.execution.spec.governance import (
     asset_add,
     fee_tier_put,
@@ -63,6 +64,11 @@ def genesis_state(genesis: Genesis) -> Tables:
     for slot, market in enumerate(genesis.markets, start=1):
         code = market_list(t, slot, market_row(market), genesis.time_ms)
         demand(code, f"market {slot} ({market.name})")
+    if genesis.clearing is not None:
+        try:
+            clearing_put(t, genesis, genesis.clearing)
+        except ClearingRefused as refused:
+            raise GenesisRefused(str(refused)) from refused
     return t
 
 

@@ -45,6 +45,26 @@ class Ledger:
     nonces_free: int = 0
     positions_live: int = 0
     nonces_live: int = 0
+    insurance_e6: int = 0
+    gate_until_ms: int = 0
+    debtors_count: int = 0
+    tick_next_ms: int = 0
+    tick_count: int = 0
+    vault: int = 0
+    scan_cursor: int = 0
+    trigger_cursor: int = 0
+    feeds_high: int = 0
+    voters_high: int = 0
+    votes_high: int = 0
+    risk_high: int = 0
+    bands_high: int = 0
+    triggers_high: int = 0
+    triggers_free: int = 0
+    triggers_live: int = 0
+    groups_high: int = 0
+    groups_free: int = 0
+    changes_high: int = 0
+    changes_live: int = 0
 
 
 @dataclass(slots=True)
@@ -57,6 +77,18 @@ class Parameters:
     fills_per_command_max: int = 0
     orders_examined_per_command_max: int = 0
     faucet_e6_max: int = 0
+    vault: bytes = ZERO_ADDRESS
+    switch: int = 0
+    tick_ms: int = 0
+    fresh_ms: int = 0
+    reduce_ms: int = 0
+    halt_ms: int = 0
+    quorum_ppm: int = 0
+    outlier_ppm: int = 0
+    liquidations_max: int = 0
+    notice_blocks: int = 0
+    gap_auctions: int = 0
+    gate_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -114,11 +146,14 @@ class FeeTierRow:
 class Position:
     key: int = 0
     orders_count: int = 0
+    flags: int = 0
     size: int = 0
     bids: int = 0
     asks: int = 0
     entry_e6: int = 0
     realized_e6: int = 0
+    funding_index: int = 0
+    isolated_e6: int = 0
 
 
 @dataclass(slots=True)
@@ -139,6 +174,12 @@ class Account:
     armed_next: int = 0
     positions_count: int = 0
     sessions_count: int = 0
+    triggers_head: int = 0
+    groups_head: int = 0
+    triggers_count: int = 0
+    groups_count: int = 0
+    switch: int = 0
+    standing: int = 0
     positions: list[Position] = field(default_factory=list)
 
 
@@ -163,6 +204,8 @@ class Order:
     side: int = 0
     tif: int = 0
     flags: int = 0
+    group: int = 0
+    group_slot: int = 0
 
 
 @dataclass(slots=True)

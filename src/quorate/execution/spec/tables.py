@@ -10,6 +10,16 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
+from quorate.execution.spec.clearing_rows import (
+    Band,
+    Change,
+    Feed,
+    Group,
+    Risk,
+    Trigger,
+    Vote,
+    Voter,
+)
 from quorate.execution.spec.rows import (
     Account,
     Asset,
@@ -42,6 +52,14 @@ ROW_TYPES: dict[Table, type] = {
     Table.SESSIONS: Session,
     Table.NONCES: Nonces,
     Table.VALIDATORS: Validator,
+    Table.FEEDS: Feed,
+    Table.VOTERS: Voter,
+    Table.VOTES: Vote,
+    Table.RISK: Risk,
+    Table.BANDS: Band,
+    Table.TRIGGERS: Trigger,
+    Table.GROUPS: Group,
+    Table.CHANGES: Change,
 }
 
 Key = tuple[Any, ...]
@@ -179,7 +197,12 @@ _FREE_LINK = {
     Table.LEVELS: ("levels_high", "levels_free", "worse"),
     Table.SESSIONS: ("sessions_high", "sessions_free", "account"),
     Table.NONCES: ("nonces_high", "nonces_free", "free_next"),
+    Table.TRIGGERS: ("triggers_high", "triggers_free", "free_next"),
+    Table.GROUPS: ("groups_high", "groups_free", "free_next"),
 }
+# Tables that are found by walking links from an account, and never sought. Their slot 0 comes into
+# being with slot 1, so that a state without them has no rows.
+UNSOUGHT = (Table.TRIGGERS, Table.GROUPS)
 
 
 def insert(t: Tables, table: Table, row: Any) -> int:
@@ -194,17 +217,21 @@ def insert(t: Tables, table: Table, row: Any) -> int:
         if slot:
             setattr(ledger, free, getattr(t.row(table, slot), link))
         else:
-            slot = getattr(ledger, high)
+            slot = max(getattr(ledger, high), 1)
+            if table in UNSOUGHT and slot == 1:
+                t.put(table, 0, ROW_TYPES[table]())
             setattr(ledger, high, slot + 1)
     t.put(Table.LEDGER, 0, ledger)
     t.put(table, slot, row)
-    t.index(table, slot)
+    if table not in UNSOUGHT:
+        t.index(table, slot)
     return int(slot)
 
 
 def remove(t: Tables, table: Table, slot: int) -> None:
     """Free a row: all zeros but for the link to the slot freed before it."""
-    t.unindex(table, slot)
+    if table not in UNSOUGHT:
+        t.unindex(table, slot)
     _, free, link = _FREE_LINK[table]
     ledger = t.row(Table.LEDGER, 0)
     blank = ROW_TYPES[table]()
