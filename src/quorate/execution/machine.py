@@ -143,9 +143,10 @@ class KernelMachine:
 
     def __init__(self, image: Image, secrets: Any) -> None:
         # Importing the kernels compiles them; whoever only reads an image does not pay for that.
-        from quorate.execution.kernels import advice, block, indexes, sweeps
+        from quorate.execution.kernels import advice, block, indexes, phase_auctions, sweeps
 
         self.kernels, self.indexes, self.sweeps = block, indexes, sweeps
+        self.auctions = phase_auctions
         self.advice = advice
         self.s: State = allocate(np.asarray(secrets, np.int64))
         self.fields = plain_fields(self.s)
@@ -220,6 +221,8 @@ class KernelMachine:
         self.drained = []
         self.sweeps.begin_block(self.s)
         self._through(lambda at: self.kernels.run_block(self.s, bundles, *readings, order, at))
+        if self.ledger["risk_high"]:
+            self._through(lambda at: self.auctions.run_auctions(self.s, at))
         events = self.fields["events"][: int(now["events"])]
         return np.concatenate([*self.drained, events]) if self.drained else events
 

@@ -129,6 +129,7 @@ LIQUIDATIONS_PER_TICK_MAX: Final = 256
 DELEVERAGED_PER_STEP_MAX: Final = 64
 AUCTION_FILLS_PER_BLOCK: Final = 4096
 AUCTION_ORDERS_PER_BLOCK: Final = 8192
+AUCTION_ROUNDS_MAX: Final = 8  # how often a price is found anew because an order had to go
 
 # A dead-man switch nearer than this could fire before the reply that armed it.
 DEADMAN_AHEAD_MS_MIN: Final = 1_000

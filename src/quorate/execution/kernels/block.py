@@ -19,6 +19,7 @@ from quorate.execution.kernels.accounts import (
     withdraw,
 )
 from quorate.execution.kernels.book import order_cancel
+from quorate.execution.kernels.changes import schedule_tier, set_global, set_risk
 from quorate.execution.kernels.governance import (
     add_asset,
     list_market,
@@ -47,6 +48,7 @@ from quorate.execution.kernels.signatures import (
 )
 from quorate.execution.kernels.signers import begin_bundle
 from quorate.execution.kernels.state import DONE
+from quorate.execution.kernels.switches import set_band, set_feed, set_switch, set_voter
 from quorate.types.codes import End, EventKind, Op, Reject
 
 i8 = np.int64
@@ -63,6 +65,9 @@ OP_LIST, OP_STATUS = int(Op.LIST_MARKET), int(Op.SET_STATUS)
 OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
 OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
 OP_VALIDATOR = int(Op.SET_VALIDATOR)
+OP_RISK, OP_BAND, OP_FEED = int(Op.SET_RISK), int(Op.SET_BAND), int(Op.SET_FEED)
+OP_VOTER, OP_SWITCH, OP_GLOBAL = int(Op.SET_VOTER), int(Op.SET_SWITCH), int(Op.SET_GLOBAL)
+OP_TIER = int(Op.SCHEDULE_TIER)
 
 
 @helper
@@ -124,6 +129,29 @@ def run_account_op(s, op, signer, command, expiry_ms):
 
 
 @helper
+def run_clearing_op(s, op, signer, command, ledger_command):
+    """Commands by which governance moves the clearing house."""
+    market = i8(command["market"])
+    first, second = command["price"], command["size"]
+    if op == OP_RISK:
+        return set_risk(s, signer, market, first, second, command["order_id"])
+    if op == OP_BAND:
+        return set_band(
+            s, signer, market, i8(command["side"]), first, second, command["expiry_ms"],
+            command["order_id"],
+        )  # fmt: skip
+    if op == OP_FEED:
+        return set_feed(s, signer, market, first, command["cloid_hi"], command["cloid_lo"])
+    if op == OP_VOTER:
+        return set_voter(s, signer, ledger_command["address"], ledger_command["amount"])
+    if op == OP_SWITCH:
+        return set_switch(s, signer, market, i8(command["side"]))
+    if op == OP_GLOBAL:
+        return set_global(s, signer, first, second, command["order_id"])
+    return schedule_tier(s, signer, market, first, second, command["order_id"])
+
+
+@helper
 def run_governance_op(s, op, signer, command, listings, validators, at):
     """Commands of governance and oracle."""
     market = i8(command["market"])
@@ -165,6 +193,8 @@ def run_command(s, signer, commands, ledger_commands, listings, validators, at):
         code = run_order_op(s, op, command)
     elif op <= OP_DEPOSIT:
         code = run_account_op(s, op, signer, ledger_commands[at], command["expiry_ms"])
+    elif OP_RISK <= op <= OP_TIER:
+        code = run_clearing_op(s, op, signer, command, ledger_commands[at])
     else:
         code = run_governance_op(s, op, signer, command, listings, validators, at)
     event = s.events[emit(s, RECEIPT)]
