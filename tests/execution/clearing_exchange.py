@@ -10,6 +10,7 @@ from typing import Any
 
 from quorate.codec import commands as c
 from quorate.types.blocks import Genesis, MarketSpec
+from quorate.types.clearing import EVENT_READINGS
 from quorate.types.clearing_codes import Guard, Phase
 from quorate.types.clearing_spec import (
     ClearingSpec,
@@ -20,7 +21,6 @@ from quorate.types.clearing_spec import (
 )
 from quorate.types.codes import EventKind
 from quorate.types.records import EVENT, Table
-from quorate.types.clearing import EVENT_READINGS
 from tests.execution.exchange import PERP, ROOMY, USD, Exchange, address
 
 ALT = 3

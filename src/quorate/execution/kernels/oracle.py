@@ -217,6 +217,10 @@ def guard_tick(s, market):
         return
     now_ms = s.now[0]["time_ms"]
     then_ms = s.index_before_ms[feed]
-    wait_ms = i8(gap_auction_ms(now_ms - then_ms)) if then_ms else zero
+    if then_ms == 0:
+        if s.markets[market]["orders_count"] == 0:
+            return
+        then_ms = s.markets[market]["mark_ms"]
+    wait_ms = i8(gap_auction_ms(now_ms - then_ms))
     if wait_ms:
         auction_begin(s, i8(market), i8(GAP), now_ms + wait_ms, s.feeds[feed]["price_ticks"])

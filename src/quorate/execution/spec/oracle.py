@@ -9,7 +9,7 @@ from quorate.execution import risk_rules
 from quorate.execution.spec.auctions import auction_begin
 from quorate.execution.spec.clearing_rows import Feed, Voter
 from quorate.execution.spec.context import Context
-from quorate.execution.spec.rows import Parameters
+from quorate.execution.spec.rows import Market, Parameters
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import AuctionKind, FeedState, Guard, Mode, Phase, Switch
 from quorate.types.codes import EventKind, Reject
@@ -150,7 +150,8 @@ def guard_tick(c: Context, slot: int, before_ms: list[int]) -> None:
     """Set one market's guard by its index's age.
 
     What was held back by reduce-only or more comes back through an auction, in which the old book
-    can be withdrawn; how long by how old the index was. The first index ever needs none.
+    can be withdrawn. How long follows from the age of the index before, or of the mark where there
+    was none; an empty book before the first index needs no auction.
     """
     risk = c.t.row(Table.RISK, slot)
     if risk.mode == Mode.OFF:
@@ -165,8 +166,11 @@ def guard_tick(c: Context, slot: int, before_ms: list[int]) -> None:
     c.emit_words(EventKind.SWITCHED, guard, before, code=Switch.GUARD, market=slot)
     if guard or before < Guard.REDUCE_ONLY or risk.phase == Phase.QUARANTINE:
         return
+    market: Market = c.t.row(Table.MARKETS, slot)
     then_ms = before_ms[risk.feed]
-    wait_ms = risk_rules.gap_auction_ms(c.time_ms - then_ms) if then_ms else 0
+    if not then_ms and not market.orders_count:
+        return
+    wait_ms = risk_rules.gap_auction_ms(c.time_ms - (then_ms or market.mark_ms))
     if wait_ms:
         auction_begin(c, slot, AuctionKind.GAP, c.time_ms + wait_ms, feed.price_ticks)
 
