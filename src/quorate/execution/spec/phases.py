@@ -4,8 +4,12 @@ The clearing house works in *ticks*: blocks in which phases 3 and 5 run, `tick_m
 time. A venue without price feeds has no ticks.
 """
 
+from quorate.execution.spec.bands import bands_tick
 from quorate.execution.spec.changes import changes_begin
 from quorate.execution.spec.context import Context
+from quorate.execution.spec.marks import marks_tick
+from quorate.execution.spec.oracle import oracle_tick
+from quorate.execution.spec.rates import rates_tick
 from quorate.execution.spec.rows import Chain
 from quorate.execution.spec.sweeps import sweep
 from quorate.execution.spec.switches import gap_begin
@@ -20,6 +24,11 @@ def begin(c: Context) -> None:
     changes_begin(c)
     gap_begin(c)
     sweep(c)
+    if tick_begins(c):
+        oracle_tick(c)
+        marks_tick(c)
+        bands_tick(c)
+        rates_tick(c)
 
 
 def end(c: Context) -> None:
