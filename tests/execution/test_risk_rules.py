@@ -385,7 +385,9 @@ def test_a_fillable_price_is_the_formula() -> None:
         steep = Fraction(rate * spread, PPM * PPM)
         exact = min(max(mark - sign * mark * near * steep, Fraction(1)), Fraction(price_max))
         error = Fraction(mark, E9) * (near + steep)
-        assert -1 - error < sign * (found - exact) < 1 + error and 1 <= found <= price_max
+        assert -1 - error < sign * (found - exact) < 1 + error
+        discount = ceil(Fraction(mark * floor(near * E9) * floor(steep * E9), E9 * E9))
+        assert found == min(max(mark - sign * discount, 1), price_max)
 
 
 def test_the_fund_takes_a_fee_or_pays() -> None:

@@ -357,9 +357,10 @@ def fillable_price(
     """Worst price that a liquidation may ask of the book (FORMULAS 4, with the sign of the code).
 
     mark * (1 - sign * ABR * spread * rate), ABR = clamp(adjust * (1 - equity / requirement), 0, 1);
-    rate: the maintenance rate. Down for longs, up for shorts, clamped to [1, price_max]; ABR is
-    floored to 1e-9. Bounds: |equity| <= EQUITY_MAX_E6, rate <= MARGIN_RATE_MAX_PPM,
-    adjust <= 10 * PPM, spread <= LIQUIDATION_SPREAD_MAX_PPM. With nothing required, the mark.
+    rate: the maintenance rate. Down for longs, up for shorts, clamped to [1, price_max]; ABR and
+    spread * rate are floored to 1e-9. With nothing required, the mark. Bounds: |equity| <=
+    EQUITY_MAX_E6, rate <= MARGIN_RATE_MAX_PPM, adjust <= 10 * PPM, spread <=
+    LIQUIDATION_SPREAD_MAX_PPM.
     """
     if requirement_e6 <= 0 or equity_e6 >= requirement_e6:
         return mark
