@@ -1,8 +1,8 @@
 """The mixed flow of `flow.py` on a venue with everything on: votes, triggers, protected quotes.
 
 Each block four voters vote on every feed, part of the accounts guard their positions with triggers
-and part of the resting orders belong to protected groups; ticks come once a second of block time, so
-that the scan of all accounts, marks, funding and bands run beside the orders.
+and part of the resting orders belong to protected groups. Ticks come once a second of block time,
+so that the scan of all accounts, marks, funding and bands run beside the orders.
 """
 
 from dataclasses import replace
