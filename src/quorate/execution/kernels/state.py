@@ -53,7 +53,7 @@ TAKER = int64_fields(
 )
 NOW = int64_fields(
     "height time_ms bundle command account session events examined equity margin value "
-    "book_position receipt_end receipt_side receipt_market receipt_order receipt_price "
+    "maintenance close_out clears book_position receipt_end receipt_side receipt_market receipt_order receipt_price "
     "receipt_filled receipt_remaining"
 )
 CORE = int64_fields("map_mask")

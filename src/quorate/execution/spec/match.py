@@ -16,11 +16,6 @@ lots so far. A spot bid never pays more than it holds.
 from dataclasses import dataclass, field
 
 from quorate.execution import rules
-from quorate.execution.spec.accounts import (
-    position_close_if_empty,
-    position_of,
-    position_open,
-)
 from quorate.execution.spec.book import (
     best_level,
     hold_e6,
@@ -34,6 +29,11 @@ from quorate.execution.spec.book import (
 )
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.margin import assess, fee_rates, volume_add
+from quorate.execution.spec.positions import (
+    position_close_if_empty,
+    position_of,
+    position_open,
+)
 from quorate.execution.spec.rows import Account, Market, Order, Position
 from quorate.types.codes import (
     End,

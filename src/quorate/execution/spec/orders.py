@@ -1,11 +1,7 @@
 """Trading commands: place, modify, cancel. Everything is judged first and applied afterwards."""
 
 from quorate.execution import rules
-from quorate.execution.spec.accounts import (
-    deadman_fired,
-    position_code,
-    position_of,
-)
+from quorate.execution.spec.accounts import deadman_fired
 from quorate.execution.spec.book import (
     best_level,
     hold_e6,
@@ -17,6 +13,7 @@ from quorate.execution.spec.book import (
 from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.margin import assess, fee_rates
 from quorate.execution.spec.match import Taker, fillable, owns, take
+from quorate.execution.spec.positions import position_code, position_of
 from quorate.execution.spec.rows import Account, Market, Order
 from quorate.execution.spec.tables import Tables
 from quorate.types.codes import (
