@@ -53,8 +53,8 @@ TAKER = int64_fields(
 )
 NOW = int64_fields(
     "height time_ms bundle command account session events examined equity margin value "
-    "maintenance close_out clears book_position receipt_end receipt_side receipt_market receipt_order receipt_price "
-    "receipt_filled receipt_remaining"
+    "maintenance close_out clears book_position receipt_end receipt_side receipt_market "
+    "receipt_order receipt_price receipt_filled receipt_remaining"
 )
 CORE = int64_fields("map_mask")
 

@@ -10,8 +10,8 @@ hold cash; that cash is not equity. Spot balances are no collateral.
 from dataclasses import dataclass
 
 from quorate.execution import risk_rules, rules
-from quorate.execution.spec.positions import position_of
 from quorate.execution.spec.funding import owed
+from quorate.execution.spec.positions import position_of
 from quorate.execution.spec.rows import Account, MarginTierRow, Market
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import Mode, Standing
