@@ -85,7 +85,7 @@ class Checker:
         dead = [slot for slot in range(1, len(live)) if not live[slot]]
         self.same(f"{table.name} free slots", sorted(slots), dead)
         for name, values in rows.items():
-            blank = bytes(len(values[0])) if isinstance(values[0], bytes) else 0
+            blank = bytes(len(values[0])) if values and isinstance(values[0], bytes) else 0
             for slot in dead if name != link else ():
                 if values[slot] != blank:
                     self.fault(f"{table.name} {slot}: free, but {name} is {values[slot]!r}")
