@@ -5,6 +5,7 @@ time. A venue without price feeds has no ticks.
 """
 
 from quorate.execution.spec.context import Context
+from quorate.execution.spec.liquidation import liquidation_tick
 from quorate.execution.spec.rows import Chain
 from quorate.execution.spec.sweeps import sweep
 from quorate.execution.spec.tables import Tables
@@ -15,6 +16,8 @@ def begin(c: Context) -> None:
     """Phases 1 to 5, before the bundles."""
     version_step(c.t, c.height)
     sweep(c)
+    if tick_begins(c):
+        liquidation_tick(c)
 
 
 def end(c: Context) -> None:
