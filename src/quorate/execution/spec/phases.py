@@ -4,8 +4,12 @@ The clearing house works in *ticks*: blocks in which phases 3 and 5 run, `tick_m
 time. A venue without price feeds has no ticks.
 """
 
+from quorate.execution.spec.bands import bands_tick
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.liquidation import liquidation_tick
+from quorate.execution.spec.marks import marks_tick
+from quorate.execution.spec.oracle import oracle_tick
+from quorate.execution.spec.rates import rates_tick
 from quorate.execution.spec.rows import Chain
 from quorate.execution.spec.sweeps import sweep
 from quorate.execution.spec.tables import Tables
@@ -17,6 +21,10 @@ def begin(c: Context) -> None:
     version_step(c.t, c.height)
     sweep(c)
     if tick_begins(c):
+        oracle_tick(c)
+        marks_tick(c)
+        bands_tick(c)
+        rates_tick(c)
         liquidation_tick(c)
 
 
