@@ -53,6 +53,9 @@ def deleverage(c: Context, closing: Closing, lots: int) -> tuple[int, bool]:
     need, places = lots, DELEVERAGED_PER_STEP_MAX
     exhausted = False
     for hedged in (False, True):
+        if not places:
+            exhausted = False
+            break
         found = counterparties(t, closing, price, hedged)
         exhausted = len(found) <= places
         for other in found[:places]:
