@@ -9,7 +9,7 @@ whole state. Those around the bundles stand in `phases`.
 import struct
 from collections.abc import Callable, Sequence
 
-from quorate.execution.spec import accounts, governance, oracle, orders, phases
+from quorate.execution.spec import accounts, governance, insurance, oracle, orders, phases
 from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.match import Taker
 from quorate.execution.spec.rows import Market
