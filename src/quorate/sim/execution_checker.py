@@ -218,7 +218,10 @@ class Checker:
             held[row["key"]] += row["size"]
             longs[row["key"]] += max(row["size"], 0)
         cash = sum(self.columns[Table.ACCOUNTS]["cash_e6"]) + self.ledger["fees_e6"]
-        self.same("cash and fees", cash, supply[0])
+        cash += sum(row["isolated_e6"] for rows in self.positions for row in rows)
+        cash += self.ledger["insurance_e6"] + sum(self.columns[Table.RISK]["insurance_e6"])
+        cash += sum(self.columns[Table.RISK]["funding_pool_e6"])
+        self.same("cash, fees, funds and pools", cash, supply[0])
         for asset in range(1, len(supply)):
             self.same(f"asset {asset}", held[ASSET_KEY + asset], supply[asset])
         for market in range(1, self.ledger["markets_high"]):
@@ -227,6 +230,11 @@ class Checker:
             self.same(f"market {market} open interest", open_lots, longs[market])
         if self.ledger["fees_e6"] < 0:
             self.fault("the fees are negative")
+        funds = [self.ledger["insurance_e6"], *self.columns[Table.RISK]["insurance_e6"]]
+        if min(funds) < 0:
+            self.fault("an insurance fund is negative")
+        standing = self.columns[Table.ACCOUNTS]["standing"]
+        self.same("debtors", self.ledger["debtors_count"], sum(map(bool, standing)))
 
     # --- signers, sessions, switches --------------------------------------------------------
     def signers(self) -> None:
