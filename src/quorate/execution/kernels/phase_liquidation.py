@@ -25,7 +25,6 @@ from quorate.execution.kernels.signatures import INT64S, RECORD
 from quorate.execution.kernels.state import DONE, EVENT_ROWS
 from quorate.execution.kernels.vault import disposal_due, take_over
 from quorate.types.clearing_codes import Standing
-from quorate.types.codes import MarketStatus
 from quorate.types.limits import (
     DELEVERAGED_PER_STEP_MAX,
     DELEVERAGINGS_PER_TICK_MAX,
@@ -35,11 +34,10 @@ from quorate.types.limits import (
 )
 
 i8 = np.int64
-HALTED, POST_ONLY = int(MarketStatus.HALTED), int(MarketStatus.POST_ONLY)
 HEALTHY, PARTIAL = int(Standing.HEALTHY), int(Standing.PARTIAL)
 FULL, BANKRUPT = int(Standing.FULL), int(Standing.BANKRUPT)
-# Where a tick stands (cursor[0]), and a bucket (cursor[2]).
-SCAN, WORK, DISPOSE = 0, 1, 2
+# Where a tick stands (cursor[0]), and a bucket in it (cursor[2]).
+WORK, DISPOSE = 0, 1
 CANCEL, SLICE, TAKE_OVER, CLOSE_OUT, WIND_UP, FINISHED = 0, 1, 2, 3, 4, 5
 EVENTS_OF_UNIT = DELEVERAGED_PER_STEP_MAX + 8
 assert EVENT_ROWS > EVENTS_OF_UNIT + EVENTS_BESIDES + ORDERS_EXAMINED_PER_COMMAND_MAX + (
@@ -109,26 +107,27 @@ def slice_fails(s, stage):
         deleverage(s, slice_lots(s))
 
 
+@kernel(numba.types.void(RECORD))
+def scan(s):
+    """Mark every account to market and find whom `run_liquidation` works on."""
+    closing = s.closing[0]
+    closing["steps"] = 0
+    closing["acted"] = 0
+    closing["deleveragings"] = 0
+    scan_all(s)
+
+
 @kernel(numba.types.int64(RECORD, INT64S))
 def run_liquidation(s, cursor):
     """Run phase 5 from `cursor` on; DONE at its end, else what must be seen to before going on.
 
-    cursor, int64[4]: scan, work or disposal; candidate or market; stage of the bucket's step; the
-    market that the stage has reached.
+    cursor, int64[4]: work or disposal; candidate or market; stage of the bucket's step; the market
+    that the stage has reached.
     """
     now = s.now[0]
     closing = s.closing[0]
     events = events_of_command(s) + i8(s.parameters[0]["orders_per_account_max"]) + EVENTS_OF_UNIT
-    if cursor[0] == SCAN:
-        switch = i8(s.parameters[0]["switch"])
-        if switch in (HALTED, POST_ONLY):
-            return DONE
-        scan_all(s)
-        closing["steps"] = 0
-        closing["acted"] = 0
-        closing["deleveragings"] = 0
-        cursor[0] = WORK
-    while cursor[0] <= DISPOSE:
+    while True:
         short = shortage(s, events)
         if short != DONE:
             return short

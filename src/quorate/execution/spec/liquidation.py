@@ -67,7 +67,7 @@ class Work:
 
 def liquidation_tick(c: Context) -> None:
     """Phase 5 of a tick: scan, liquidate, dispose. A halted or post-only venue waits."""
-    if c.t.row(Table.PARAMETERS, 0).switch in (MarketStatus.HALTED, MarketStatus.POST_ONLY):
+    if c.t.row(Table.PARAMETERS, 0).switch in (MarketStatus.POST_ONLY, MarketStatus.HALTED):
         return
     work = Work()
     for each in candidates(c.t):
