@@ -24,7 +24,7 @@ RUNS = 15
 
 
 def scan_machine() -> KernelMachine:
-    """A machine of a million accounts, of which a few in a thousand are below maintenance."""
+    """A machine of a million accounts, entered at leverages of 3 to 30."""
     clearing = ClearingSpec(
         vault=bytes([0x7A]) * 20,
         feeds=(FeedSpec("INDEX", PRICE_MID),),
@@ -54,7 +54,7 @@ def scan_machine() -> KernelMachine:
     worth_e6 = np.abs(sizes).sum(axis=0) * PRICE_MID * 10
     signed_e6 = sizes.sum(axis=0) * PRICE_MID * 10
     # Leverage of 3 to 30, all entered at the mid: a long's cash is what it paid, below zero.
-    rows["cash_e6"] = worth_e6 // rng.integers(3, 30, ACCOUNTS) - signed_e6
+    rows["cash_e6"] = worth_e6 // rng.integers(3, 31, ACCOUNTS) - signed_e6
     rows["positions_count"] = POSITIONS
     s.accounts[slots] = rows
     s.ledger[0]["accounts_high"] = first + ACCOUNTS
@@ -70,7 +70,7 @@ def scan() -> Iterator[Figure]:
     rng = np.random.default_rng(6)
     spent, found = [], []
     for _ in range(RUNS):
-        moved = PRICE_MID + rng.integers(-1_500, 1_500, MARKETS)
+        moved = PRICE_MID + rng.integers(-3_000, 3_000, MARKETS)
         s.markets["mark_ticks"][1 : MARKETS + 1] = moved
         spent.append(1_000 * seconds(lambda: machine.phase_liquidation.scan(s)))
         found.append(int(s.closing[0]["count"]))

@@ -75,14 +75,14 @@ def scan_all(s):
     cells = s.positions
     scanned = s.scanned
     vault = s.ledger[0]["vault"]
+    debtors = s.ledger[0]["debtors_count"] != 0
     for account in range(1, s.ledger[0]["accounts_high"]):
         row = accounts[account]
         count = i8(row["positions_count"])
-        standing = row["standing"]
-        if count == 0 and standing == 0:
+        sound = not (debtors and row["standing"] != 0)
+        if count == 0 and sound:
             continue
         room = row["cash_e6"] - row["held_e6"]
-        sound = standing == 0
         first = i8(firsts[account])
         cleared = False
         for cell in range(first, first + count):
