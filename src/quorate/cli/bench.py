@@ -19,6 +19,7 @@ GROUPS = (
     ("compile_s", "facts", "compilation"),
     ("kernel.mixed", "kernels", "mixed"),
     ("kernel.worst", "kernels", "worst"),
+    ("kernel.full", "clearing", "full"),
     ("root.hashes_per_s", "facts", "hashes"),
     ("path.bundle", "path", "path"),
     ("recovery.million_s", "path", "recovery"),

@@ -91,7 +91,8 @@ FUNDING_WORTH_MAX_E6: Final = 2**44  # of one lot, times 2**shift
 FUNDING_INDEX_MAX: Final = 2**61  # either sign
 OPEN_INTEREST_MAX_E6: Final = 2**61
 CLAMP_MAX_PPM: Final = PPM  # the move of a mark in one update
-BAND_MAX_PPM: Final = 4 * PPM  # the upper end of a price band; the lower ends at the whole price
+BAND_MAX_PPM: Final = 9 * PPM  # the upper end of a price band; the lower ends at the whole price
+ADDON_MAX_PPM: Final = 9 * PPM  # of the initial margin, at no confidence
 LIQUIDATION_SPREAD_MAX_PPM: Final = 10 * PPM  # times the maintenance rate
 
 # Bundles and blocks.
@@ -254,8 +255,8 @@ assert EQUITY_MAX_E6 * PPM // (PPM - MARGIN_RATE_MAX_PPM) <= QUOTIENT_MAX
 # A basis is a difference of two prices; a step of the average forms (gap % E9) * weight.
 assert 2 * PRICE_TICKS_MAX * EMA_SCALE < INT64_MAX // 4 and 2 * E9 * E9 < INT64_MAX
 assert TIME_MS_MAX * EMA_FULL_TAUS < INT64_MAX
-# The mean of a day of samples, one each second, is formed from their sum.
-assert 86_400 * PREMIUM_MAX_E9 < INT64_MAX
+# The mean of a day of samples, ten each second, is formed from their sum.
+assert DAY_MS // 100 * PREMIUM_MAX_E9 < INT64_MAX
 assert (PREMIUM_MAX_E9 + FUNDING_INTEREST_MAX_E9) * FUNDING_INTERVAL_MAX_MS < INT64_MAX
 assert FUNDING_CAP_MAX_E9 * FUNDING_INTERVAL_MAX_MS < INT64_MAX
 # A step of the funding index forms (worth // E9) * rate and (worth % E9) * rate; the worth of one
@@ -269,7 +270,10 @@ assert FUNDING_INDEX_MAX + (POSITION_NOTIONAL_MAX_E6 // E9 + 1) * (FUNDING_RATE_
 assert 2 * FUNDING_INDEX_MAX * PERPETUAL_LOTS_MAX < 2**124
 # A hundred years of the highest rate on the largest worth do not fill the index.
 assert FUNDING_WORTH_MAX_E6 // E9 * 24 * 36_525 * FUNDING_CAP_MAX_E9 < FUNDING_INDEX_MAX
-assert PRICE_TICKS_MAX * CLAMP_MAX_PPM < INT64_MAX and PRICE_TICKS_MAX * BAND_MAX_PPM < INT64_MAX
+assert PRICE_TICKS_MAX * CLAMP_MAX_PPM < INT64_MAX and PRICE_TICKS_MAX * PPM < INT64_MAX
+assert (PRICE_TICKS_MAX // PPM + 1) * BAND_MAX_PPM + PPM * BAND_MAX_PPM < INT64_MAX
+# The add-on of one position's initial margin is not cut off.
+assert 2 * POSITION_NOTIONAL_MAX_E6 * ADDON_MAX_PPM // PPM < QUOTIENT_MAX
 assert MARGIN_RATE_MAX_PPM * LIQUIDATION_SPREAD_MAX_PPM // 1_000 * E9 < INT64_MAX
 assert POSITION_NOTIONAL_MAX_E6 < OPEN_INTEREST_MAX_E6
 assert OPEN_INTEREST_MAX_E6 * POSITION_NOTIONAL_MAX_E6 < 2**124

@@ -168,7 +168,7 @@ def hand_over_side(s, account, market, side, lots, price):
     funding_settle(s, account, position_open(s, account, market), market)
     book_fill(s, account, market, market, side, lots, price, i8(0))
     after = s.now[0]["book_position"]
-    position_close_if_empty(s, account, market)
+    position_close_if_empty(s, account, market, True)
     s.accounts_dirty[account] = 1
     s.markets[market]["open_interest_lots"] += long_change(after, side, lots)
 

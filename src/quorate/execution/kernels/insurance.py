@@ -45,14 +45,21 @@ def fund_move(s, fund, amount, flow):
 
 
 @helper
+def insurance_holds(s, market):
+    """What the funds that answer for a market could pay together."""
+    risk = s.risk[market]
+    drawable = max(risk["insurance_draw_max_e6"] - risk["insurance_drawn_e6"], i8(0))
+    return risk["insurance_e6"] + min(s.ledger[0]["insurance_e6"], drawable)
+
+
+@helper
 def insurance_pays(s, market, loss):
     """Take a whole loss out of the funds that answer for a market, or nothing of it."""
+    if loss > insurance_holds(s, market):
+        return False
     risk = s.risk[market]
     own = min(loss, risk["insurance_e6"])
     rest = loss - own
-    drawable = max(risk["insurance_draw_max_e6"] - risk["insurance_drawn_e6"], i8(0))
-    if rest > min(fund_e6(s, i8(VENUE)), drawable):
-        return False
     if own:
         fund_move(s, market, -own, PAID)
     if rest:

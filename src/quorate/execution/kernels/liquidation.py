@@ -13,11 +13,11 @@ from quorate.execution.kernels.closing import (
     value_e6,
     workable,
 )
-from quorate.execution.kernels.insurance import fund_e6, fund_move
+from quorate.execution.kernels.insurance import fund_e6, fund_move, insurance_pays
 from quorate.execution.kernels.margin import bucket_of, bucket_worth, standing_of
-from quorate.execution.kernels.rows import emit_words
+from quorate.execution.kernels.rows import emit_words, position_close_if_empty
 from quorate.execution.kernels.scalars import crosses, insurance_delta
-from quorate.execution.kernels.scan import debtor_mark
+from quorate.execution.kernels.scan import debt_without_lots, debtor_mark
 from quorate.execution.kernels.vault import immediate_set
 from quorate.types.clearing_codes import (
     InsuranceFlow,
@@ -34,11 +34,25 @@ BUY, SELL = int(Side.BUY), int(Side.SELL)
 HEALTHY, BANKRUPT = int(Standing.HEALTHY), int(Standing.BANKRUPT)
 END_LIQUIDATION = int(End.LIQUIDATION)
 CANCELLED_ORDERS = int(LiquidationStep.CANCELLED_ORDERS)
+PAID_BY_INSURANCE = int(LiquidationStep.PAID_BY_INSURANCE)
 SOLD_ON_BOOK, LEFT_OPEN = int(LiquidationStep.SOLD_ON_BOOK), int(LiquidationStep.LEFT_OPEN)
 TRADING, QUARANTINE = int(Phase.TRADING), int(Phase.QUARANTINE)
 SWITCHED = int(EventKind.SWITCHED)
 SWITCH_PHASE, SWITCH_GATE = int(Switch.PHASE), int(Switch.GATE)
 FEE = int(InsuranceFlow.FEE)
+
+
+@helper
+def cover(s, account, bucket):
+    """Have the funds pay what a closed isolated position has left owing; whether they did."""
+    debt = debt_without_lots(s, account, bucket)
+    if debt == 0 or not insurance_pays(s, bucket, debt):
+        return False
+    closing_set(s, account, bucket, bucket, BANKRUPT)
+    bucket_move(s, account, bucket, debt)
+    position_close_if_empty(s, account, bucket, True)
+    receipt(s, PAID_BY_INSURANCE, i8(0), i8(0), -debt, debt, 0)
+    return True
 
 
 @helper

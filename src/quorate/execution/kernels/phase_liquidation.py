@@ -11,6 +11,7 @@ from quorate.compiled import helper, kernel
 from quorate.execution.kernels.closing import closing_set, market_after, market_greatest
 from quorate.execution.kernels.deleverage import deleverage
 from quorate.execution.kernels.liquidation import (
+    cover,
     leave_open,
     orders_cancel,
     sell_prepare,
@@ -52,6 +53,9 @@ def unit(s, account, bucket, stage, market, cursor):
     The caller then takes it and settles.
     """
     if stage == CANCEL:
+        if cover(s, account, bucket):
+            cursor[2] = FINISHED
+            return False
         standing = standing_now(s, account, bucket)
         if standing != HEALTHY:
             orders_cancel(s, account, bucket, standing)

@@ -9,7 +9,9 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.closing import workable
+from quorate.execution.kernels.insurance import insurance_holds
 from quorate.execution.kernels.margin import bucket_worth, clears
+from quorate.execution.kernels.rows import position_of
 from quorate.execution.kernels.scalars import products_in_order
 from quorate.types.clearing_codes import Standing
 from quorate.types.codes import MarketKind
@@ -133,9 +135,29 @@ def consider(s, account, bucket):
     """Note a bucket if it is below maintenance and can be worked on; whether it is in debt."""
     bucket_worth(s, account, bucket, i8(0), i8(0))
     equity = s.now[0]["equity"]
-    if equity < s.now[0]["maintenance"] and workable(s, account, bucket):
-        candidate_add(s, account, bucket, equity, s.now[0]["maintenance"])
+    kept = s.now[0]["maintenance"]
+    below = equity < kept and workable(s, account, bucket)
+    if below or coverable(s, account, bucket):
+        candidate_add(s, account, bucket, equity, kept)
     return equity < 0
+
+
+@helper
+def coverable(s, account, bucket):
+    """Whether an isolated bucket without lots is in debt and its funds can pay that."""
+    debt = debt_without_lots(s, account, bucket)
+    return debt > 0 and debt <= insurance_holds(s, bucket)
+
+
+@helper
+def debt_without_lots(s, account, bucket):
+    """What an isolated bucket owes once its position is closed."""
+    if bucket == CROSS:
+        return i8(0)
+    cell = position_of(s, account, bucket)
+    if cell < 0 or s.positions[cell]["size"] != 0:
+        return i8(0)
+    return max(-s.positions[cell]["isolated_e6"], i8(0))
 
 
 @helper

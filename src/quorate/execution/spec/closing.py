@@ -141,7 +141,7 @@ def hand_over(c: Context, giver: int, taker: int, market_slot: int, lots: int, p
         row = t.row(Table.ACCOUNTS, account)
         settle(t, row, position_open(row, market_slot), market_slot)
         after, _ = book_fill(row, market_slot, market, its_side, lots, price, 0)
-        position_close_if_empty(row, market_slot)
+        position_close_if_empty(row, market_slot, traded=True)
         t.put(Table.ACCOUNTS, account, row)
         market.open_interest_lots += long_change(after, its_side, lots)
     t.put(Table.MARKETS, market_slot, market)

@@ -7,6 +7,7 @@ losses are worked off within a block cannot let one market's trouble reach anoth
 
 from quorate.execution.spec.accounts import QUOTE, debit, debit_code
 from quorate.execution.spec.context import Context
+from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import InsuranceFlow, Mode
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import INSURANCE_MAX_E6, SUPPLY_MAX
@@ -32,14 +33,19 @@ def fund_move(c: Context, fund: int, amount_e6: int, flow: InsuranceFlow) -> Non
     c.emit_words(EventKind.INSURED, *words, code=flow, market=fund, account=c.account)
 
 
+def insurance_holds(t: Tables, market_slot: int) -> int:
+    """What the funds that answer for a market could pay together."""
+    risk = t.row(Table.RISK, market_slot)
+    drawable = max(risk.insurance_draw_max_e6 - risk.insurance_drawn_e6, 0)
+    return int(risk.insurance_e6 + min(t.row(Table.LEDGER, 0).insurance_e6, drawable))
+
+
 def insurance_pays(c: Context, market_slot: int, loss_e6: int) -> bool:
     """Take a whole loss out of the funds that answer for a market, or nothing of it."""
-    risk = c.t.row(Table.RISK, market_slot)
-    own = min(loss_e6, risk.insurance_e6)
-    rest = loss_e6 - own
-    drawable = max(risk.insurance_draw_max_e6 - risk.insurance_drawn_e6, 0)
-    if rest > min(fund_e6(c, VENUE), drawable):
+    if loss_e6 > insurance_holds(c.t, market_slot):
         return False
+    own = min(loss_e6, fund_e6(c, market_slot))
+    rest = loss_e6 - own
     if own:
         fund_move(c, market_slot, -own, InsuranceFlow.PAID)
     if rest:

@@ -24,9 +24,15 @@ from quorate.execution.spec.closing import (
 )
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.deleverage import deleverage
-from quorate.execution.spec.insurance import fund_e6, fund_move
+from quorate.execution.spec.insurance import (
+    fund_e6,
+    fund_move,
+    insurance_holds,
+    insurance_pays,
+)
 from quorate.execution.spec.margin import CROSS, bucket_of, bucket_worth, standing_of
 from quorate.execution.spec.match import Taker, take
+from quorate.execution.spec.positions import position_close_if_empty, position_of
 from quorate.execution.spec.rows import Account
 from quorate.execution.spec.tables import Tables
 from quorate.execution.spec.vault import disposal_tick, take_over
@@ -92,11 +98,23 @@ def candidates(t: Tables) -> list[Candidate]:
             continue
         for bucket in buckets_of(row):
             worth = bucket_worth(t, row, bucket)
-            if worth.equity < worth.maintenance and workable(t, row, bucket):
+            below = worth.equity < worth.maintenance and workable(t, row, bucket)
+            if below or coverable(t, row, bucket):
                 found.append(Candidate(account, bucket, worth.equity, worth.maintenance))
         if row.standing and not in_debt(t, row):
             debtor_mark(t, account, Standing.HEALTHY)
     return sorted(found, key=cmp_to_key(goes_first))[:LIQUIDATIONS_PER_TICK_MAX]
+
+
+def coverable(t: Tables, row: Account, bucket: int) -> bool:
+    """Whether an isolated bucket without lots is in debt and its funds can pay that."""
+    return 0 < debt_without_lots(row, bucket) <= insurance_holds(t, bucket)
+
+
+def debt_without_lots(row: Account, bucket: int) -> int:
+    """What an isolated bucket owes once its position is closed."""
+    position = position_of(row, bucket) if bucket else None
+    return max(-position.isolated_e6, 0) if position and not position.size else 0
 
 
 def buckets_of(row: Account) -> list[int]:
@@ -124,6 +142,8 @@ def goes_first(one: Candidate, other: Candidate) -> int:
 # --- one bucket ----------------------------------------------------------------------------------
 def liquidate(c: Context, work: Work, account: int, bucket: int) -> None:
     """One step of a bucket, by its standing once its orders are gone."""
+    if cover(c, account, bucket):
+        return
     standing = standing_now(c, account, bucket)
     if standing == Standing.HEALTHY:
         return
@@ -136,6 +156,21 @@ def liquidate(c: Context, work: Work, account: int, bucket: int) -> None:
         liquidate_full(c, work, account, bucket)
     elif standing == Standing.BANKRUPT:
         liquidate_bankrupt(c, work, account, bucket)
+
+
+def cover(c: Context, account: int, bucket: int) -> bool:
+    """Have the funds pay what a closed isolated position has left owing; whether they did."""
+    row = c.t.row(Table.ACCOUNTS, account)
+    debt = debt_without_lots(row, bucket)
+    if not debt or not insurance_pays(c, bucket, debt):
+        return False
+    closing = closing_of(c, account, bucket, bucket, Standing.BANKRUPT)
+    bucket_move(c, account, bucket, debt)
+    row = c.t.row(Table.ACCOUNTS, account)
+    position_close_if_empty(row, bucket, traded=True)
+    c.t.put(Table.ACCOUNTS, account, row)
+    receipt(c, closing, LiquidationStep.PAID_BY_INSURANCE, 0, 0, -debt, debt)
+    return True
 
 
 def standing_now(c: Context, account: int, bucket: int) -> Standing:
