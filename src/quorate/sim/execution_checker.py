@@ -281,6 +281,8 @@ class Checker:
             self.same(f"market {market} open interest", open_lots, longs[market])
         if self.ledger["fees_e6"] < 0:
             self.fault("the fees are negative")
+        standing = self.columns[Table.ACCOUNTS]["standing"]
+        self.same("debtors", self.ledger["debtors_count"], sum(map(bool, standing)))
 
     # --- the clearing house -----------------------------------------------------------------
     def funding(self) -> None:

@@ -7,6 +7,7 @@ time. A venue without price feeds has no ticks.
 from quorate.execution.spec.bands import bands_tick
 from quorate.execution.spec.changes import changes_begin
 from quorate.execution.spec.context import Context
+from quorate.execution.spec.liquidation import liquidation_tick
 from quorate.execution.spec.marks import marks_tick
 from quorate.execution.spec.oracle import oracle_tick
 from quorate.execution.spec.rates import rates_tick
@@ -29,6 +30,7 @@ def begin(c: Context) -> None:
         marks_tick(c)
         bands_tick(c)
         rates_tick(c)
+        liquidation_tick(c)
 
 
 def end(c: Context) -> None:
