@@ -310,7 +310,7 @@ class ClearingAuthor:
         market, held = self.row(slot), self.held.get((account, slot))
         money = max(0, self.cash.get(account, 0))
         if held is not None and held.isolated_e6:
-            money = int(held.isolated_e6)
+            money = max(0, int(held.isolated_e6))
         lot_e6 = max(1, market.quantum_e6 * (market.mark_ticks or 1))
         steps = money * rng.choice([2, 5, 6, 15, 30, 36]) // (lot_e6 * market.lot_step)
         size = min(steps * market.lot_step, market.size_max_lots)
