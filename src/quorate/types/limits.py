@@ -43,6 +43,9 @@ GROUPS_MAX: Final = 2**16
 GROUPS_PER_ACCOUNT_MAX: Final = 16
 CHANGES_MAX: Final = 64
 QUOTE_LEVELS_MAX: Final = 32
+PROTECTIONS_PER_COMMAND_MAX: Final = 4  # groups that one taker may freeze before it stops
+GROUP_WINDOW_MS_MAX: Final = DAY_MS
+GROUP_NUMBER_MAX: Final = 255
 VOTER_WEIGHT_MAX: Final = 2**32
 INSURANCE_MAX_E6: Final = 2**58
 

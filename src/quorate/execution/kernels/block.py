@@ -33,7 +33,7 @@ from quorate.execution.kernels.isolation import isolate
 from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
 from quorate.execution.kernels.orders import cancel, cancel_all, modify, place, prepare
-from quorate.execution.kernels.pools import nonces_used, positions_used
+from quorate.execution.kernels.room import events_of_command, shortage
 from quorate.execution.kernels.rows import (
     emit,
 )
@@ -47,16 +47,7 @@ from quorate.execution.kernels.signatures import (
     VALIDATOR_COMMANDS,
 )
 from quorate.execution.kernels.signers import begin_bundle
-from quorate.execution.kernels.state import (
-    COMPACT_NONCES,
-    COMPACT_POSITIONS,
-    DONE,
-    DRAIN_EVENTS,
-    EVENT_ROWS,
-    GROW_MAPS,
-    NONCE_CELLS,
-    POSITION_CELLS,
-)
+from quorate.execution.kernels.state import DONE
 from quorate.types.codes import End, EventKind, Op, Reject
 
 i8 = np.int64
@@ -73,23 +64,6 @@ OP_LIST, OP_STATUS = int(Op.LIST_MARKET), int(Op.SET_STATUS)
 OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
 OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
 OP_VALIDATOR = int(Op.SET_VALIDATOR)
-# Position cells that one command can take: two accounts, each moving to its largest extent.
-CELLS_OF_COMMAND = 128
-NONCE_CELLS_OF_BUNDLE = 16
-
-
-@helper
-def shortage(s, events):
-    """What must be seen to before a command that emits up to `events`, or DONE."""
-    if s.now[0]["events"] + events > EVENT_ROWS:
-        return DRAIN_EVENTS
-    if 2 * s.ledger[0]["orders_live"] > s.core[0]["map_mask"]:
-        return GROW_MAPS
-    if positions_used(s) + CELLS_OF_COMMAND > POSITION_CELLS:
-        return COMPACT_POSITIONS
-    if nonces_used(s) + NONCE_CELLS_OF_BUNDLE > NONCE_CELLS:
-        return COMPACT_NONCES
-    return DONE
 
 
 @helper
@@ -220,13 +194,12 @@ def run_block(s, bundles, commands, ledger_commands, listings, validators, order
     bundle.
     """
     now = s.now[0]
-    examined_max = s.parameters[0]["orders_examined_per_command_max"]
     while cursor[0] < order.shape[0]:
         index = order[cursor[0]]
         bundle = bundles[index]
         now["bundle"] = index
         while cursor[1] < bundle["count"]:
-            short = shortage(s, examined_max + 8)
+            short = shortage(s, events_of_command(s))
             if short != DONE:
                 return short
             now["command"] = cursor[1]
