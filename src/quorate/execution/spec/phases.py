@@ -8,6 +8,7 @@ from quorate.execution.spec.context import Context
 from quorate.execution.spec.rows import Chain
 from quorate.execution.spec.sweeps import sweep
 from quorate.execution.spec.tables import Tables
+from quorate.execution.spec.triggers import triggers_tick
 from quorate.types.records import NO_BUNDLE, Table
 
 
@@ -15,6 +16,7 @@ def begin(c: Context) -> None:
     """Phases 1 to 5, before the bundles."""
     version_step(c.t, c.height)
     sweep(c)
+    triggers_tick(c)
 
 
 def end(c: Context) -> None:
