@@ -181,7 +181,7 @@ def match(s):
         level = best_level(s, market, 1 - side)
         if not level or not crosses(side, price, s.levels[level]["price"]):
             return
-        if examined == examined_max or fills == fills_max or taker["hits"] == HITS_MAX:
+        if taker["hits"] == HITS_MAX or examined == examined_max or fills == fills_max:
             taker["end"] = END_WORK_LIMIT
             return
         examined += 1
