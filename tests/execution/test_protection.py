@@ -1,4 +1,5 @@
-"""Market-maker protection and mass quotes: each rule by itself, and what holds for every sequence."""
+"""Market-maker protection and mass quotes: each rule by itself, and what holds for every sequence.
+"""
 
 from collections import deque
 from typing import Any

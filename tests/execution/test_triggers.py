@@ -98,9 +98,9 @@ def trigger_drawn(
     """A trigger, mostly one that can be kept: an exit of what `side` opens."""
     kind = rng.choice([STOP, PROFIT, TRAIL])
     flags = rng.choice([0, REDUCE]) | rng.choice([0, LAST])
-    if behind and rng.random() < 0.7 or rng.random() < 0.05:
+    if (behind and rng.random() < 0.7) or rng.random() < 0.05:
         flags |= CHILD
-    if paired and rng.random() < 0.6 or rng.random() < 0.05:
+    if (paired and rng.random() < 0.6) or rng.random() < 0.05:
         flags |= PAIR
     parent = 0
     if not flags & CHILD and rng.random() < 0.3:
