@@ -11,7 +11,7 @@ TRAILING: Final = 2
 
 
 def conditional_faults(columns: dict[Table, dict[str, list[Any]]], time_ms: int) -> list[str]:
-    """Sentences on pairs that are not paired, parents that know nothing, frozen groups that quote."""
+    """Sentences on pairs that are not paired, parents that know nothing, frozen groups."""
     g, o = columns[Table.TRIGGERS], columns[Table.ORDERS]
     found: list[str] = []
     slots = {number: slot for slot, number in enumerate(g["trigger_id"]) if number}
