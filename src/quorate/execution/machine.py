@@ -143,10 +143,10 @@ class KernelMachine:
 
     def __init__(self, image: Image, secrets: Any) -> None:
         # Importing the kernels compiles them; whoever only reads an image does not pay for that.
-        from quorate.execution.kernels import advice, block, indexes, sweeps
+        from quorate.execution.kernels import advice, block, indexes, phase_tick, sweeps
 
         self.kernels, self.indexes, self.sweeps = block, indexes, sweeps
-        self.advice = advice
+        self.advice, self.phase_tick = advice, phase_tick
         self.s: State = allocate(np.asarray(secrets, np.int64))
         self.fields = plain_fields(self.s)
         self.now = self.fields["now"][0]
@@ -217,8 +217,11 @@ class KernelMachine:
         order = self._order(bundles, readings[0])
         now = self.now
         now["height"], now["time_ms"], now["events"], now["examined"] = height, time_ms, 0, 0
+        now["tick"] = 0
         self.drained = []
         self.sweeps.begin_block(self.s)
+        if self.ledger["feeds_high"]:
+            self._through(lambda at: self.phase_tick.run_tick(self.s, at))
         self._through(lambda at: self.kernels.run_block(self.s, bundles, *readings, order, at))
         events = self.fields["events"][: int(now["events"])]
         return np.concatenate([*self.drained, events]) if self.drained else events

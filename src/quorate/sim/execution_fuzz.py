@@ -128,7 +128,7 @@ def event_words(event: Any) -> str:
     """An event as its fields that are not zero."""
     values = {name: event[name].item() for name in event.dtype.names if event[name]}
     values["kind"] = EventKind(int(event["kind"])).name
-    if event["code"]:
+    if event["code"] and event["kind"] in (EventKind.RECEIPT, EventKind.BUNDLE):
         values["code"] = Reject(int(event["code"])).name
     return " ".join(f"{name}={value}" for name, value in values.items())
 

@@ -31,6 +31,7 @@ from quorate.execution.kernels.governance import (
 )
 from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
+from quorate.execution.kernels.oracle import vote_price
 from quorate.execution.kernels.orders import cancel, cancel_all, modify, place, prepare
 from quorate.execution.kernels.pools import nonces_used, positions_used
 from quorate.execution.kernels.rows import (
@@ -71,7 +72,7 @@ OP_OPEN, OP_FAUCET, OP_DEPOSIT = int(Op.OPEN_SUBACCOUNT), int(Op.FAUCET), int(Op
 OP_LIST, OP_STATUS = int(Op.LIST_MARKET), int(Op.SET_STATUS)
 OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
 OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
-OP_VALIDATOR = int(Op.SET_VALIDATOR)
+OP_VALIDATOR, OP_VOTE = int(Op.SET_VALIDATOR), int(Op.VOTE_PRICE)
 # Position cells that one command can take: two accounts, each moving to its largest extent.
 CELLS_OF_COMMAND = 128
 NONCE_CELLS_OF_BUNDLE = 16
@@ -155,6 +156,8 @@ def run_governance_op(s, op, signer, command, listings, validators, at):
     market = i8(command["market"])
     if op == OP_MARK:
         return set_mark(s, signer, market, command["price"])
+    if op == OP_VOTE:
+        return vote_price(s, signer, market, command["price"], command["size"])
     if op == OP_STATUS:
         return set_status(s, signer, market, i8(command["side"]))
     if op == OP_FEE:

@@ -53,6 +53,7 @@ FIELD_RANGE = int(R.FIELD_MUST_BE_IN_RANGE)
 TIER_FOLLOW = int(R.TIER_MUST_FOLLOW_THE_LAST)
 TABLE_FULL = int(R.TABLE_FULL_SEND_LATER)
 UPGRADE_NOTICE, UPGRADE_FOLLOW = int(R.UPGRADE_NEEDS_NOTICE), int(R.UPGRADE_VERSION_MUST_FOLLOW)
+MARK_FOLLOWS = int(R.MARK_FOLLOWS_ITS_FEED)
 SPOT, PERPETUAL = int(MarketKind.SPOT), int(MarketKind.PERPETUAL)
 STATUS_OPEN, STATUS_HALTED = int(MarketStatus.OPEN), int(MarketStatus.HALTED)
 TIERS = TIERS_PER_SCHEDULE
@@ -168,6 +169,8 @@ def set_mark(s, signer, slot, mark):
         return ORACLE_KEY
     if slot <= 0 or slot >= s.ledger[0]["markets_high"]:
         return MARKET_MUST_EXIST
+    if s.risk[slot]["mode"]:
+        return MARK_FOLLOWS
     if mark <= 0 or mark > s.markets[slot]["price_max_ticks"]:
         return PRICE_RANGE
     s.markets[slot]["mark_ticks"] = mark

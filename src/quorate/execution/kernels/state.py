@@ -54,7 +54,7 @@ TAKER = int64_fields(
 NOW = int64_fields(
     "height time_ms bundle command account session events examined equity margin value "
     "book_position receipt_end receipt_side receipt_market receipt_order receipt_price "
-    "receipt_filled receipt_remaining"
+    "receipt_filled receipt_remaining tick"
 )
 CORE = int64_fields("map_mask")
 
@@ -135,6 +135,10 @@ STATE = np.dtype(
         ("secrets", "<i8", (8,)),
         ("id_map", "<i8", (ORDER_MAP,)),
         ("client_map", "<i8", (ORDER_MAP,)),
+        # of a tick: the votes on one feed by rising price, with their weights; when each index was
+        # renewed before
+        ("votes_sorted", "<i8", (limits.VOTERS_MAX, 2)),
+        ("index_before_ms", "<i8", (limits.FEEDS_MAX,)),
         # what the current command knows of makers
         ("maker_stamp", "<i8", (limits.ACCOUNTS_MAX,)),
         ("maker_tentative", "<i8", (limits.ACCOUNTS_MAX,)),

@@ -11,9 +11,11 @@ from quorate.types.clearing import GLOBALS, RISK_PARAMETERS
 from quorate.types.clearing_codes import FeedState, Mode
 from quorate.types.codes import MarketKind, Reject
 from quorate.types.limits import (
+    BAND_MAX_PPM,
     BANDS_PER_MARKET,
     FEEDS_MAX,
     GLOBAL_BOUNDS,
+    PPM,
     PRICE_TICKS_MAX,
     RISK_BOUNDS,
     TIME_MS_MAX,
@@ -107,7 +109,7 @@ def band_code(t: Tables, market_slot: int, band: int, row: Band) -> Reject:
         return Reject.MARKET_HAS_NO_CLEARING
     if not 0 <= band < BANDS_PER_MARKET:
         return Reject.PARAMETER_OUT_OF_RANGE
-    if not (0 < row.up_ppm <= 9_000_000 and 0 < row.down_ppm < 1_000_000):
+    if not (0 < row.up_ppm <= BAND_MAX_PPM and 0 < row.down_ppm < PPM):
         return Reject.PARAMETER_OUT_OF_RANGE
     if not (0 < row.tau_ms <= TIME_MS_MAX // 4 and 0 <= row.auction_ms <= TIME_MS_MAX // 4):
         return Reject.PARAMETER_OUT_OF_RANGE

@@ -4,6 +4,7 @@ from quorate.execution import rules
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.rows import Asset, FeeTierRow, MarginTierRow, Market, Validator
 from quorate.execution.spec.tables import Tables
+from quorate.types.clearing_codes import Mode
 from quorate.types.codes import MarketKind, MarketStatus, Reject
 from quorate.types.limits import (
     ASSETS_MAX,
@@ -114,6 +115,8 @@ def set_mark(c: Context, slot: int, mark_ticks: int) -> Reject:
         return Reject.ORACLE_KEY_REQUIRED
     if not 0 < slot < c.t.row(Table.LEDGER, 0).markets_high:
         return Reject.MARKET_MUST_EXIST
+    if c.t.row(Table.RISK, slot).mode != Mode.OFF:
+        return Reject.MARK_FOLLOWS_ITS_FEED
     market = c.t.row(Table.MARKETS, slot)
     if not 0 < mark_ticks <= market.price_max_ticks:
         return Reject.PRICE_MUST_BE_IN_RANGE

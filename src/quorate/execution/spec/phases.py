@@ -4,7 +4,11 @@ The clearing house works in *ticks*: blocks in which phases 3 and 5 run, `tick_m
 time. A venue without price feeds has no ticks.
 """
 
+from quorate.execution.spec.bands import bands_tick
 from quorate.execution.spec.context import Context
+from quorate.execution.spec.marks import marks_tick
+from quorate.execution.spec.oracle import oracle_tick
+from quorate.execution.spec.rates import rates_tick
 from quorate.execution.spec.rows import Chain
 from quorate.execution.spec.sweeps import sweep
 from quorate.execution.spec.tables import Tables
@@ -15,6 +19,11 @@ def begin(c: Context) -> None:
     """Phases 1 to 5, before the bundles."""
     version_step(c.t, c.height)
     sweep(c)
+    if tick_begins(c):
+        oracle_tick(c)
+        marks_tick(c)
+        bands_tick(c)
+        rates_tick(c)
 
 
 def end(c: Context) -> None:
