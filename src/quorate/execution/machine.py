@@ -143,10 +143,17 @@ class KernelMachine:
 
     def __init__(self, image: Image, secrets: Any) -> None:
         # Importing the kernels compiles them; whoever only reads an image does not pay for that.
-        from quorate.execution.kernels import advice, block, indexes, phase_tick, sweeps
+        from quorate.execution.kernels import (
+            advice,
+            block,
+            indexes,
+            phase_auctions,
+            phase_tick,
+            sweeps,
+        )
 
         self.kernels, self.indexes, self.sweeps = block, indexes, sweeps
-        self.advice, self.phase_tick = advice, phase_tick
+        self.advice, self.phase_tick, self.phase_auctions = advice, phase_tick, phase_auctions
         self.s: State = allocate(np.asarray(secrets, np.int64))
         self.fields = plain_fields(self.s)
         self.now = self.fields["now"][0]
@@ -223,6 +230,8 @@ class KernelMachine:
         if self.ledger["feeds_high"]:
             self._through(lambda at: self.phase_tick.run_tick(self.s, at))
         self._through(lambda at: self.kernels.run_block(self.s, bundles, *readings, order, at))
+        if self.ledger["risk_high"]:
+            self._through(lambda at: self.phase_auctions.run_auctions(self.s, at))
         events = self.fields["events"][: int(now["events"])]
         return np.concatenate([*self.drained, events]) if self.drained else events
 

@@ -109,11 +109,47 @@ class Checker:
                 slots = self.side(market, side, self.columns[Table.MARKETS][name][market])
                 seen_levels.extend(slots)
                 best.extend(v["price"][at] for at in slots[:1])
-            if len(best) == 2 and best[0] >= best[1]:
+            if len(best) == 2 and best[0] >= best[1] and not self.may_cross(market):
                 self.fault(f"market {market}: the book is crossed, {best[0]} and {best[1]}")
         wanted = [slot for slot in range(1, len(levels)) if levels[slot]]
         self.same("levels in books", sorted(seen_levels), wanted)
         self.same("orders in levels", sum(v["orders_count"]), len(ids))
+
+    def may_cross(self, market: int) -> bool:
+        """Whether orders rest across one another: in auction and quarantine, and in batches."""
+        r = self.columns[Table.RISK]
+        if market >= len(r["mode"]) or r["mode"][market] == 0:
+            return False
+        return bool(r["phase"][market] in (1, 2) or r["mode"][market] == 2)
+
+    def breakers(self) -> None:
+        """Auctions, bands and announced changes: rows of what is not going on are blank."""
+        r, b, n = (self.columns[table] for table in (Table.RISK, Table.BANDS, Table.CHANGES))
+        auction = [name for name in r if name.startswith("auction_")]
+        for market, phase in enumerate(r["phase"]):
+            if phase != 1:
+                for name in auction:
+                    self.same(f"market {market} {name}", r[name][market], 0)
+            elif not 0 < r["auction_begin_ms"][market] <= r["auction_end_ms"][market]:
+                self.fault(f"market {market}: its auction ends before it begins")
+            if not 0 <= r["auction_bands"][market] < 16:
+                self.fault(f"market {market}: used bands that are none")
+        for at, count in enumerate(b["count"]):
+            what = f"band {at}"
+            known = [k for k in range(8) if b[f"price_{k}"][at]]
+            if not b["auction_ms"][at]:
+                self.same(f"{what} samples", (count, known), (0, []))
+                continue
+            ring = [(b["next"][at] - back) % 8 for back in range(count, 0, -1)]
+            self.same(f"{what} ring", sorted(ring), known)
+            times = [b[f"time_{k}_ms"][at] for k in ring]
+            if times != sorted(times) or (times and times[-1] != b["sample_ms"][at]):
+                self.fault(f"{what}: samples out of order")
+        height = self.columns[Table.CHAIN]["height"][0]
+        live = [at for at in n["height"] if at]
+        self.same("changes live", self.ledger["changes_live"], len(live))
+        if any(at <= height for at in live):
+            self.fault("a change is overdue")
 
     def side(self, market: int, side: int, slot: int) -> list[int]:
         """Levels of one side from the best on."""
@@ -310,4 +346,5 @@ def faults(image: Any, time_ms: int) -> list[str]:
     checker.conservation()
     checker.signers()
     checker.register()
+    checker.breakers()
     return checker.found

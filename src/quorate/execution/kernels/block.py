@@ -19,6 +19,7 @@ from quorate.execution.kernels.accounts import (
     withdraw,
 )
 from quorate.execution.kernels.book import order_cancel
+from quorate.execution.kernels.changes import schedule_tier, set_global, set_risk
 from quorate.execution.kernels.governance import (
     add_asset,
     list_market,
@@ -33,7 +34,7 @@ from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
 from quorate.execution.kernels.oracle import vote_price
 from quorate.execution.kernels.orders import cancel, cancel_all, modify, place, prepare
-from quorate.execution.kernels.pools import nonces_used, positions_used
+from quorate.execution.kernels.room import events_of_command, shortage
 from quorate.execution.kernels.rows import (
     emit,
 )
@@ -47,16 +48,8 @@ from quorate.execution.kernels.signatures import (
     VALIDATOR_COMMANDS,
 )
 from quorate.execution.kernels.signers import begin_bundle
-from quorate.execution.kernels.state import (
-    COMPACT_NONCES,
-    COMPACT_POSITIONS,
-    DONE,
-    DRAIN_EVENTS,
-    EVENT_ROWS,
-    GROW_MAPS,
-    NONCE_CELLS,
-    POSITION_CELLS,
-)
+from quorate.execution.kernels.state import DONE
+from quorate.execution.kernels.switches import set_band, set_feed, set_switch, set_voter
 from quorate.types.codes import End, EventKind, Op, Reject
 
 i8 = np.int64
@@ -73,23 +66,9 @@ OP_LIST, OP_STATUS = int(Op.LIST_MARKET), int(Op.SET_STATUS)
 OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
 OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
 OP_VALIDATOR, OP_VOTE = int(Op.SET_VALIDATOR), int(Op.VOTE_PRICE)
-# Position cells that one command can take: two accounts, each moving to its largest extent.
-CELLS_OF_COMMAND = 128
-NONCE_CELLS_OF_BUNDLE = 16
-
-
-@helper
-def shortage(s, events):
-    """What must be seen to before a command that emits up to `events`, or DONE."""
-    if s.now[0]["events"] + events > EVENT_ROWS:
-        return DRAIN_EVENTS
-    if 2 * s.ledger[0]["orders_live"] > s.core[0]["map_mask"]:
-        return GROW_MAPS
-    if positions_used(s) + CELLS_OF_COMMAND > POSITION_CELLS:
-        return COMPACT_POSITIONS
-    if nonces_used(s) + NONCE_CELLS_OF_BUNDLE > NONCE_CELLS:
-        return COMPACT_NONCES
-    return DONE
+OP_RISK, OP_BAND, OP_FEED = int(Op.SET_RISK), int(Op.SET_BAND), int(Op.SET_FEED)
+OP_VOTER, OP_SWITCH, OP_GLOBAL = int(Op.SET_VOTER), int(Op.SET_SWITCH), int(Op.SET_GLOBAL)
+OP_TIER = int(Op.SCHEDULE_TIER)
 
 
 @helper
@@ -151,6 +130,29 @@ def run_account_op(s, op, signer, command, expiry_ms):
 
 
 @helper
+def run_clearing_op(s, op, signer, command, ledger_command):
+    """Commands by which governance moves the clearing house."""
+    market = i8(command["market"])
+    first, second = command["price"], command["size"]
+    if op == OP_RISK:
+        return set_risk(s, signer, market, first, second, command["order_id"])
+    if op == OP_BAND:
+        return set_band(
+            s, signer, market, i8(command["side"]), first, second, command["expiry_ms"],
+            command["order_id"],
+        )  # fmt: skip
+    if op == OP_FEED:
+        return set_feed(s, signer, market, first, command["cloid_hi"], command["cloid_lo"])
+    if op == OP_VOTER:
+        return set_voter(s, signer, ledger_command["address"], ledger_command["amount"])
+    if op == OP_SWITCH:
+        return set_switch(s, signer, market, i8(command["side"]))
+    if op == OP_GLOBAL:
+        return set_global(s, signer, first, second, command["order_id"])
+    return schedule_tier(s, signer, market, first, second, command["order_id"])
+
+
+@helper
 def run_governance_op(s, op, signer, command, listings, validators, at):
     """Commands of governance and oracle."""
     market = i8(command["market"])
@@ -194,6 +196,8 @@ def run_command(s, signer, commands, ledger_commands, listings, validators, at):
         code = run_order_op(s, op, command)
     elif op <= OP_DEPOSIT:
         code = run_account_op(s, op, signer, ledger_commands[at], command["expiry_ms"])
+    elif OP_RISK <= op <= OP_TIER:
+        code = run_clearing_op(s, op, signer, command, ledger_commands[at])
     else:
         code = run_governance_op(s, op, signer, command, listings, validators, at)
     event = s.events[emit(s, RECEIPT)]
@@ -220,13 +224,12 @@ def run_block(s, bundles, commands, ledger_commands, listings, validators, order
     bundle.
     """
     now = s.now[0]
-    examined_max = s.parameters[0]["orders_examined_per_command_max"]
     while cursor[0] < order.shape[0]:
         index = order[cursor[0]]
         bundle = bundles[index]
         now["bundle"] = index
         while cursor[1] < bundle["count"]:
-            short = shortage(s, examined_max + 8)
+            short = shortage(s, events_of_command(s))
             if short != DONE:
                 return short
             now["command"] = cursor[1]

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Sequence
 
 from quorate.execution.spec import accounts, governance, oracle, orders, phases
+from quorate.execution.spec.block_governance import HANDLERS as GOVERNANCE_HANDLERS
 from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.match import Taker
 from quorate.execution.spec.rows import Market
@@ -257,6 +258,7 @@ HANDLERS: dict[Op, Callable[[Context, bytes, Receipt], Reject]] = {
     Op.SET_VALIDATOR: run_validator,
     Op.SET_MARK: run_mark,
     Op.VOTE_PRICE: run_vote,
+    **GOVERNANCE_HANDLERS,
 }
 
 

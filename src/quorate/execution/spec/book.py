@@ -3,8 +3,9 @@ newer orders; account -> newest order -> its other orders.
 """
 
 from quorate.execution import rules
-from quorate.execution.spec.accounts import deadman_fired, position_close_if_empty, position_open
+from quorate.execution.spec.accounts import deadman_fired
 from quorate.execution.spec.context import Context
+from quorate.execution.spec.positions import position_close_if_empty, position_open
 from quorate.execution.spec.rows import Account, Level, Market, Order
 from quorate.execution.spec.tables import Tables, insert, remove
 from quorate.types.codes import End, EventKind, MarketKind, Side

@@ -1,11 +1,9 @@
 """Trading commands: place, modify, cancel. Everything is judged first and applied afterwards."""
 
 from quorate.execution import rules
-from quorate.execution.spec.accounts import (
-    deadman_fired,
-    position_code,
-    position_of,
-)
+from quorate.execution.spec.accounts import deadman_fired
+from quorate.execution.spec.auctions import trades_now
+from quorate.execution.spec.bands import band_breached
 from quorate.execution.spec.book import (
     best_level,
     hold_e6,
@@ -17,6 +15,7 @@ from quorate.execution.spec.book import (
 from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.margin import assess, fee_rates
 from quorate.execution.spec.match import Taker, fillable, owns, take
+from quorate.execution.spec.positions import position_code, position_of
 from quorate.execution.spec.rows import Account, Market, Order
 from quorate.execution.spec.tables import Tables
 from quorate.types.codes import (
@@ -158,7 +157,14 @@ def prepare(c: Context, market: Market, taker: Taker, replaced: int) -> Reject:
 
 
 def cross_code(c: Context, market: Market, taker: Taker) -> Reject:
-    """Settle a market order's price, keep post-only orders passive, refuse what cannot match."""
+    """Settle a market order's price, keep post-only orders passive, refuse what cannot match.
+
+    Where orders rest without matching, post-only ones may stand across the book.
+    """
+    if not trades_now(c.t, taker.market):
+        if taker.tif in (Tif.IOC, Tif.FOK):
+            return Reject.AUCTION_TAKES_RESTING_ORDERS_ALONE
+        return Reject.OK
     opposite = best_level(market, 1 - taker.side)
     if not opposite:
         if taker.flags & Flag.MARKET:
@@ -184,6 +190,9 @@ def cross_code(c: Context, market: Market, taker: Taker) -> Reject:
         return Reject.OK
     if taker.tif == Tif.IOC and not crossing:
         return Reject.IMMEDIATE_WOULD_NOT_FILL
+    if taker.tif in (Tif.IOC, Tif.FOK) and crossing:
+        if band_breached(c, taker.market, best, 0) >= 0:
+            return Reject.PRICE_OUTSIDE_BAND
     if crossing and (taker.flags & Flag.STP_MASK) >> Flag.STP_SHIFT == Stp.CANCEL_TAKER:
         maker = c.t.row(Table.ORDERS, level.head)
         if owns(c, taker, maker.account) and not order_dead(c, maker):
