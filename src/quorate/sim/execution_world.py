@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from quorate.execution.spec.tables import Tables
+from quorate.sim.execution_clearing import with_clearing
 from quorate.sim.execution_commands import Author
 from quorate.types import limits
 from quorate.types.blocks import AssetSpec, FeeTier, Genesis, MarginTier, MarketSpec
@@ -161,6 +162,9 @@ class World:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(f"execution {seed}")
         self.genesis = genesis_drawn(self.rng)
+        clearing = random.Random(f"clearing {seed}")
+        if clearing.random() < 0.5:
+            self.genesis = with_clearing(clearing, self.genesis)
         g = self.genesis
         self.owners = addresses_drawn(self.rng, self.rng.randrange(4, 14))
         self.agents = addresses_drawn(self.rng, 6)
@@ -244,6 +248,9 @@ class World:
             commands = make()
             if commands:
                 rows.append((role, 0, self.nonce(role), 0, commands))
+        if self.author.clearing is not None:
+            for voter, said in self.author.clearing.votes():
+                rows.append((voter, 0, self.nonce(voter), 0, said))
         for _ in range(rng.choice([1, 4, 8, 12])):
             rows.append(self.bundle())
         if rng.random() < 0.03:

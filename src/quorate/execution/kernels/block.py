@@ -30,6 +30,7 @@ from quorate.execution.kernels.governance import (
     set_validator,
     upgrade,
 )
+from quorate.execution.kernels.isolation import isolate
 from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
 from quorate.execution.kernels.oracle import vote_price
@@ -58,7 +59,7 @@ END_REPLACED = int(End.REPLACED)
 RECEIPT, BUNDLE = int(EventKind.RECEIPT), int(EventKind.BUNDLE)
 OP_PLACE, OP_CANCEL, OP_CANCEL_CLIENT = int(Op.PLACE), int(Op.CANCEL), int(Op.CANCEL_CLIENT)
 OP_CANCEL_ALL, OP_MODIFY = int(Op.CANCEL_ALL), int(Op.MODIFY)
-OP_DEADMAN = int(Op.DEADMAN)
+OP_DEADMAN, OP_ISOLATE = int(Op.DEADMAN), int(Op.ISOLATE)
 OP_APPROVE, OP_REVOKE = int(Op.APPROVE_AGENT), int(Op.REVOKE_AGENT)
 OP_WITHDRAW, OP_TRANSFER = int(Op.WITHDRAW), int(Op.TRANSFER)
 OP_OPEN, OP_FAUCET, OP_DEPOSIT = int(Op.OPEN_SUBACCOUNT), int(Op.FAUCET), int(Op.DEPOSIT)
@@ -194,6 +195,8 @@ def run_command(s, signer, commands, ledger_commands, listings, validators, at):
     op = i8(command["op"])
     if op < OP_DEADMAN:
         code = run_order_op(s, op, command)
+    elif op == OP_ISOLATE:
+        code = isolate(s, i8(command["market"]), command["price"])
     elif op <= OP_DEPOSIT:
         code = run_account_op(s, op, signer, ledger_commands[at], command["expiry_ms"])
     elif OP_RISK <= op <= OP_TIER:

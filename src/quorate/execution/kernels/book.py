@@ -221,7 +221,8 @@ def order_cancel(s, slot, end):
 def order_remove(s, slot):
     """Unlink an order everywhere and free its row; an empty level goes with it."""
     order = s.orders[slot]
-    if order["remaining"]:
+    traded = order["remaining"] == 0
+    if not traded:
         order_shrink(s, slot, order["remaining"])
     level_slot = i8(order["level"])
     level = s.levels[level_slot]
@@ -258,7 +259,7 @@ def order_remove(s, slot):
     row["orders_count"] -= 1
     key = position_key(s, market)
     s.positions[position_of(s, account, key)]["orders_count"] -= 1
-    position_close_if_empty(s, account, key)
+    position_close_if_empty(s, account, key, traded)
     s.accounts_dirty[account] = 1
     s.markets[market]["orders_count"] -= 1
     s.markets_dirty[market] = 1

@@ -66,6 +66,12 @@ def bucket_of(s, account, market):
 @helper
 def bucket_worth(s, account, bucket, key, key_worst):
     """Leave equity, margin (initial), maintenance, close_out, value and clears in `now`."""
+    bucket_worth_at(s, account, bucket, key, key_worst, i8(-1))
+
+
+@helper
+def bucket_worth_at(s, account, bucket, key, key_worst, key_interest):
+    """`bucket_worth` with the open interest of market `key` given; -1: as it stands."""
     row = s.accounts[account]
     now = s.now[0]
     now["maintenance"] = 0
@@ -93,24 +99,26 @@ def bucket_worth(s, account, bucket, key, key_worst):
         elif bucket:
             continue
         lots = worst_lots(position["size"], position["bids"], position["asks"])
+        interest = i8(-1)
         if market == key:
             lots = key_worst
+            interest = key_interest
             key = i8(0)
         mark_lot = s.markets[market]["mark_ticks"] * s.markets[market]["quantum_e6"]
         equity += mark_lot * size
         total += mark_lot * lots
-        initial += require(s, market, size, lots, mark_lot * lots)
+        initial += require(s, market, size, lots, mark_lot * lots, interest)
     if key:
         value = notional(s.markets[key]["mark_ticks"], key_worst, s.markets[key]["quantum_e6"])
         total += value
-        initial += require(s, key, i8(0), key_worst, value)
+        initial += require(s, key, i8(0), key_worst, value, key_interest)
     now["equity"] = equity
     now["margin"] = initial
     now["value"] = total
 
 
 @helper
-def require(s, key, size, lots, value):
+def require(s, key, size, lots, value, interest):
     """Initial margin of a riskiest side of `lots`; adds maintenance and close-out to `now`."""
     now = s.now[0]
     market = s.markets[key]
@@ -121,11 +129,11 @@ def require(s, key, size, lots, value):
     risk = s.risk[key]
     entry = 2 * worst
     if risk["oi_upper_e6"]:
-        interest = open_interest_worth(
-            market["open_interest_lots"], market["mark_ticks"], market["quantum_e6"]
-        )
+        if interest < 0:
+            interest = market["open_interest_lots"]
+        interest_e6 = open_interest_worth(interest, market["mark_ticks"], market["quantum_e6"])
         entry = oi_scaled_initial(
-            entry, value, interest, risk["oi_lower_e6"], risk["oi_upper_e6"]
+            entry, value, interest_e6, risk["oi_lower_e6"], risk["oi_upper_e6"]
         )
     if risk["confidence_ppm"]:
         confidence = s.feeds[risk["feed"]]["confidence_ppm"]
@@ -136,6 +144,21 @@ def require(s, key, size, lots, value):
     if size:
         now["clears"] = 1
     return entry
+
+
+@helper
+def required(s, market, size, lots, interest):
+    """Leave in `own_initial` and `own_maintenance` what one position alone requires."""
+    now = s.now[0]
+    maintenance_e6 = now["maintenance"]
+    close_out_e6 = now["close_out"]
+    held = now["clears"]
+    value = notional(s.markets[market]["mark_ticks"], lots, s.markets[market]["quantum_e6"])
+    now["own_initial"] = require(s, market, size, lots, value, interest)
+    now["own_maintenance"] = now["maintenance"] - maintenance_e6
+    now["maintenance"] = maintenance_e6
+    now["close_out"] = close_out_e6
+    now["clears"] = held
 
 
 @helper

@@ -16,12 +16,14 @@ from quorate.execution.kernels.book import (
     position_key,
     reserve,
 )
-from quorate.execution.kernels.margin import assess, fee_tier, volume_add
+from quorate.execution.kernels.funding import funding_settle
+from quorate.execution.kernels.guards import interest_rose
+from quorate.execution.kernels.makers import offered, offered_why, spend
+from quorate.execution.kernels.margin import fee_tier, volume_add
 from quorate.execution.kernels.rows import (
     bytes_equal,
     emit,
     position_close_if_empty,
-    position_of,
     position_open,
 )
 from quorate.execution.kernels.scalars import (
@@ -29,7 +31,6 @@ from quorate.execution.kernels.scalars import (
     entry_closed,
     notional,
     ppm_ceil,
-    reducible,
 )
 from quorate.types.clearing_codes import AuctionKind
 from quorate.types.codes import (
@@ -44,6 +45,7 @@ from quorate.types.codes import (
     Tif,
 )
 from quorate.types.limits import VOLUME_MAX_E6
+from quorate.types.records import POSITION_ISOLATED
 
 i8 = np.int64
 BUY = int(Side.BUY)
@@ -84,96 +86,10 @@ def stp_mode(s):
 
 
 @helper
-def maker_seen(s, account):
-    """Look at a maker, once per command: its equity and margin before the command's fills."""
-    stamp = s.taker[0]["stamp"]
-    if s.maker_stamp[account] != stamp:
-        assess(s, account, i8(0), i8(0))
-        s.maker_stamp[account] = stamp
-        s.maker_tentative[account] = 0
-        s.maker_equity[account] = s.now[0]["equity"]
-        s.maker_margin[account] = s.now[0]["margin"]
-
-
-@helper
-def fill_cost(s, slot, lots):
-    """What a fill takes off a maker's equity at most: its loss against the mark, and a fee."""
-    order = s.orders[slot]
-    market = s.markets[i8(order["market"])]
-    price = order["price"]
-    worse_by = price - market["mark_ticks"]
-    if order["side"] != BUY:
-        worse_by = -worse_by
-    value = notional(price, lots, market["quantum_e6"])
-    cost = ppm_ceil(value, i8(order["hold_ppm"]))
-    if worse_by > 0:
-        cost += notional(worse_by, lots, market["quantum_e6"])
-    return cost
-
-
-@helper
-def offered(s, slot, left, dry):
-    """Lots of the `left` that a resting order may trade now, or 0: then it must go."""
-    order = s.orders[slot]
-    account = i8(order["account"])
-    market = s.markets[i8(order["market"])]
-    wanted = order["remaining"]
-    if left < wanted:
-        wanted = left
-    spot = market["kind"] == SPOT
-    if spot and order["side"] != BUY:
-        return wanted
-    maker_seen(s, account)
-    equity = s.maker_equity[account]
-    if spot:
-        return wanted if equity >= s.maker_margin[account] else i8(0)
-    if not order["flags"] & REDUCE_ONLY and market["status"] != STATUS_REDUCE_ONLY:
-        if equity - fill_cost(s, slot, wanted) >= s.maker_margin[account]:
-            return wanted
-    lots = reducible_lots(s, slot, dry)
-    if lots > wanted:
-        lots = wanted
-    if lots and equity - fill_cost(s, slot, lots) >= 0:
-        return lots
-    return i8(0)
-
-
-@helper
-def reducible_lots(s, slot, dry):
-    """Lots by which an order may reduce its account's position."""
-    order = s.orders[slot]
-    account = i8(order["account"])
-    cell = position_of(s, account, i8(order["market"]))
-    size = s.positions[cell]["size"] if cell >= 0 else i8(0)
-    if dry:
-        size += s.maker_tentative[account]
-    return reducible(i8(order["side"]), size)
-
-
-@helper
-def offered_why(s, slot):
-    """Why a resting order that offers nothing must go."""
-    order = s.orders[slot]
-    market = s.markets[i8(order["market"])]
-    if market["kind"] == SPOT or reducible_lots(s, slot, False):
-        return END_MARGIN
-    if order["flags"] & REDUCE_ONLY or market["status"] == STATUS_REDUCE_ONLY:
-        return END_REDUCE_ONLY
-    return END_MARGIN
-
-
-@helper
-def spend(s, slot, lots):
-    """Count what a fill costs the maker."""
-    order = s.orders[slot]
-    if s.markets[i8(order["market"])]["kind"] != SPOT:
-        s.maker_equity[i8(order["account"])] -= fill_cost(s, slot, lots)
-
-
-@helper
 def fillable(s):
     """Dry run of `take` for a fill-or-kill order: whether its whole size would trade."""
     taker = s.taker[0]
+    taker["interest"] = s.markets[taker["market"]]["open_interest_lots"]
     examined_max = s.parameters[0]["orders_examined_per_command_max"]
     fills_max = i8(s.parameters[0]["fills_per_command_max"])
     side, price = taker["side"], taker["price"]
@@ -219,7 +135,9 @@ def take(s):
     taker["order_id"] = s.ledger[0]["order_id_next"]
     s.ledger[0]["order_id_next"] += 1
     taker["stamp"] += 1  # what a dry run has taken has not happened
+    taker["interest"] = s.markets[taker["market"]]["open_interest_lots"]
     match(s)
+    taker["interest"] = -1
     if not taker["remaining"]:
         if taker["end"] == END_NONE:
             taker["end"] = END_FILLED
@@ -355,6 +273,9 @@ def fill(s, slot, lots):
 
     reserve(s, slot, order["remaining"], remaining)
     key = position_key(s, market_slot)
+    if market["kind"] != SPOT and market_slot < s.ledger[0]["risk_high"]:
+        funding_settle(s, account, position_open(s, account, key), market_slot)
+        funding_settle(s, maker, position_open(s, maker, key), market_slot)
     event = s.events[emit(s, EVENT_FILL)]
     event["side"] = taker["side"]
     event["market"] = market_slot
@@ -379,7 +300,7 @@ def fill(s, slot, lots):
     taker["filled"] += lots
     volume_add(s, account, value)
     volume_add(s, maker, value)
-    position_close_if_empty(s, account, key)
+    position_close_if_empty(s, account, key, True)
     s.accounts_dirty[account] = 1
     s.accounts_dirty[maker] = 1
 
@@ -390,10 +311,10 @@ def fill(s, slot, lots):
     s.orders_dirty[slot] = 1
     market_traded(s, market_slot, price, value)
     if market["kind"] != SPOT:
-        market["open_interest_lots"] += long_change(event["position"], taker["side"], lots)
-        market["open_interest_lots"] += long_change(
-            event["counter_position"], i8(order["side"]), lots
-        )
+        change = long_change(event["position"], taker["side"], lots)
+        change += long_change(event["counter_position"], i8(order["side"]), lots)
+        market["open_interest_lots"] += change
+        interest_rose(s, market_slot, change)
     s.ledger[0]["fees_e6"] += taker_fee + maker_fee
     if not remaining:
         order_remove(s, slot)
@@ -405,8 +326,11 @@ def book_fill(s, account, key, market, side, lots, price, fee):
     sign = i8(1) if side == BUY else i8(-1)
     quantum = s.markets[market]["quantum_e6"]
     value = notional(price, lots, quantum)
-    s.accounts[account]["cash_e6"] -= sign * value + fee
     position = s.positions[position_open(s, account, key)]
+    if i8(position["flags"]) & POSITION_ISOLATED:
+        position["isolated_e6"] -= sign * value + fee
+    else:
+        s.accounts[account]["cash_e6"] -= sign * value + fee
     size = position["size"]
     if s.markets[market]["kind"] == SPOT:
         position["size"] = size + sign * lots * s.markets[market]["lot_units"]

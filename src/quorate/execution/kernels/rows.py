@@ -386,11 +386,16 @@ def position_open(s, account, key):
 
 
 @helper
-def position_close_if_empty(s, account, key):
-    """Drop a position row that holds nothing; the last row takes its place."""
+def position_close_if_empty(s, account, key, traded):
+    """Drop a position row that holds nothing; the last row takes its place. See the spec."""
     cell = position_of(s, account, key)
     if cell < 0 or s.positions[cell]["size"] or s.positions[cell]["orders_count"]:
         return
+    left = s.positions[cell]["isolated_e6"]
+    if left:
+        if not traded or left < 0:
+            return
+        s.accounts[account]["cash_e6"] += left
     count = i8(s.accounts[account]["positions_count"]) - 1
     last = i8(s.positions_first[account]) + count
     if cell != last:

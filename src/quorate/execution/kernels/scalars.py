@@ -9,10 +9,10 @@ from types import FunctionType
 from typing import Any
 
 from quorate.compiled import helper
-from quorate.execution import risk_rules, rules, wide
+from quorate.execution import entry_rules, risk_rules, rules, wide
 
 _names: dict[str, Any] = {}
-for _module in (rules, wide, risk_rules):
+for _module in (rules, wide, risk_rules, entry_rules):
     for _name, _value in vars(_module).items():
         if not isinstance(_value, FunctionType):
             _names[_name] = _value
@@ -75,3 +75,10 @@ band_high = _names["band_high"]
 gap_auction_ms = _names["gap_auction_ms"]
 disposal_lots = _names["disposal_lots"]
 disposal_price = _names["disposal_price"]
+
+open_interest_worth = _names["open_interest_worth"]
+price_far = _names["price_far"]
+aggressive = _names["aggressive"]
+price_within = _names["price_within"]
+loss_room = _names["loss_room"]
+narrowed_price = _names["narrowed_price"]

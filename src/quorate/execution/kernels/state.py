@@ -52,12 +52,12 @@ def int64_fields(names: str) -> np.dtype[Any]:
 
 TAKER = int64_fields(
     "market side tif flags price size expiry_ms cloid_hi cloid_lo hold_ppm order_id "
-    "remaining filled end active replaced stamp fee_ppm value_e6 fee_e6"
+    "remaining filled end active replaced stamp fee_ppm value_e6 fee_e6 interest"
 )
 NOW = int64_fields(
     "height time_ms bundle command account session events examined equity margin value "
-    "maintenance close_out clears book_position receipt_end receipt_side receipt_market "
-    "receipt_order receipt_price receipt_filled receipt_remaining "
+    "maintenance close_out clears own_initial own_maintenance book_position receipt_end "
+    "receipt_side receipt_market receipt_order receipt_price receipt_filled receipt_remaining "
     "uncross_low uncross_high uncross_level uncross_surplus uncross_lots uncross_fills "
     "uncross_changed uncross_short uncross_end uncross_dry uncross_real uncross_done tick"
 )
@@ -149,6 +149,10 @@ STATE = np.dtype(
         ("maker_tentative", "<i8", (limits.ACCOUNTS_MAX,)),
         ("maker_equity", "<i8", (limits.ACCOUNTS_MAX,)),
         ("maker_margin", "<i8", (limits.ACCOUNTS_MAX,)),
+        # of makers with positions in a clearing house; maintenance is -1 for others
+        ("maker_maintenance", "<i8", (limits.ACCOUNTS_MAX,)),
+        ("maker_spent", "<i8", (limits.ACCOUNTS_MAX,)),
+        ("maker_own", "<i8", (limits.ACCOUNTS_MAX, 2)),
         ("events", r.EVENT, (EVENT_ROWS,)),
     ],
     align=True,
@@ -187,4 +191,5 @@ def allocate(secrets: Any) -> State:
     s.tree_meta[:, 1] = -1
     s.secrets[:] = secrets
     s.core[0]["map_mask"] = ORDER_MAP_LEAST - 1
+    s.taker[0]["interest"] = -1
     return s

@@ -122,9 +122,21 @@ def supply_add(t: Tables, asset: int, amount: int) -> Reject:
 
 
 def backing(t: Tables) -> int:
-    """Quote units on the chain that are not fees. Profit against an account in debt has none."""
-    asset = t.row(Table.ASSETS, QUOTE)
-    return int(asset.deposited - asset.withdrawn - t.row(Table.LEDGER, 0).fees_e6)
+    """Quote units on the chain that are neither fees nor insurance.
+
+    Profit against an account in debt has none.
+    """
+    asset, ledger = t.row(Table.ASSETS, QUOTE), t.row(Table.LEDGER, 0)
+    units = asset.deposited - asset.withdrawn - ledger.fees_e6 - ledger.insurance_e6
+    for slot in range(ledger.risk_high):
+        units -= t.row(Table.RISK, slot).insurance_e6
+    return int(units)
+
+
+def gated(c: Context) -> bool:
+    """Whether money may not leave its owner: after an outage, or while a loss is uncovered."""
+    ledger = c.t.row(Table.LEDGER, 0)
+    return bool(c.time_ms < ledger.gate_until_ms or ledger.debtors_count > 0)
 
 
 def deposit(
@@ -187,6 +199,8 @@ def withdraw(c: Context, asset: int, destination: bytes, amount: int) -> Reject:
     """Owner: money leaves; the bridge pays `destination` outside against the event."""
     if c.session:
         return Reject.OWNER_KEY_REQUIRED
+    if gated(c):
+        return Reject.WITHDRAWALS_GATED_WAIT
     row = c.t.row(Table.ACCOUNTS, c.account)
     code = amount_code(c.t, asset, amount) or debit_code(c.t, row, asset, amount)
     if not code and asset == QUOTE and amount > backing(c.t):
@@ -214,9 +228,11 @@ def withdraw(c: Context, asset: int, destination: bytes, amount: int) -> Reject:
 
 
 def transfer(c: Context, asset: int, address: bytes, sub: int, amount: int) -> Reject:
-    """Owner: money moves to another account of this chain."""
+    """Owner: money moves to another account of this chain; gated unless it is the owner's own."""
     if c.session:
         return Reject.OWNER_KEY_REQUIRED
+    if address != c.signer and gated(c):
+        return Reject.WITHDRAWALS_GATED_WAIT
     target = account_at(c.t, address, sub)
     if not target:
         return Reject.ACCOUNT_MUST_EXIST

@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from quorate.execution.spec import accounts, governance, oracle, orders, phases
 from quorate.execution.spec.block_governance import HANDLERS as GOVERNANCE_HANDLERS
 from quorate.execution.spec.context import Context, Receipt
-from quorate.execution.spec.match import Taker
+from quorate.execution.spec.isolation import isolate
 from quorate.execution.spec.rows import Market
 from quorate.execution.spec.signers import begin_bundle
 from quorate.execution.spec.tables import Tables
+from quorate.execution.spec.takers import Taker
 from quorate.types.blocks import Admitted
 from quorate.types.codes import EventKind, Flag, Op, OrderRule, Reject
 from quorate.types.limits import COMMAND_BYTES
@@ -136,6 +137,11 @@ def run_deadman(c: Context, command: bytes, receipt: Receipt) -> Reject:
     return accounts.deadman(c, _COMMAND.unpack(command)[7])
 
 
+def run_isolate(c: Context, command: bytes, receipt: Receipt) -> Reject:
+    fields = _COMMAND.unpack(command)
+    return isolate(c, fields[4], fields[5], receipt)
+
+
 def run_approve(c: Context, command: bytes, receipt: Receipt) -> Reject:
     _, _, agent, _, order_max, expiry_ms, position_max, leverage = _LEDGER.unpack(command)
     return accounts.approve_agent(c, agent, expiry_ms, order_max, position_max, leverage)
@@ -243,6 +249,7 @@ HANDLERS: dict[Op, Callable[[Context, bytes, Receipt], Reject]] = {
     Op.MODIFY: run_modify,
     Op.MODIFY_CLIENT: run_modify_client,
     Op.DEADMAN: run_deadman,
+    Op.ISOLATE: run_isolate,
     Op.APPROVE_AGENT: run_approve,
     Op.REVOKE_AGENT: run_revoke,
     Op.WITHDRAW: run_withdraw,

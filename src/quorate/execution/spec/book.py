@@ -179,6 +179,7 @@ def order_cancel(c: Context, slot: int, end: End) -> None:
 def order_remove(t: Tables, slot: int) -> None:
     """Unlink an order everywhere and free its row; an empty level goes with it."""
     order = t.row(Table.ORDERS, slot)
+    traded = not order.remaining
     if order.remaining:
         order_shrink(t, slot, order.remaining)
     level = t.row(Table.LEVELS, order.level)
@@ -214,7 +215,7 @@ def order_remove(t: Tables, slot: int) -> None:
     account.orders_count -= 1
     key = position_key(order.market, market)
     position_open(account, key).orders_count -= 1
-    position_close_if_empty(account, key)
+    position_close_if_empty(account, key, traded)
     t.put(Table.ACCOUNTS, order.account, account)
     market.orders_count -= 1
     t.put(Table.MARKETS, order.market, market)

@@ -9,7 +9,7 @@ hold cash; that cash is not equity. Spot balances are no collateral.
 
 from dataclasses import dataclass
 
-from quorate.execution import risk_rules, rules
+from quorate.execution import entry_rules, risk_rules, rules
 from quorate.execution.spec.funding import owed
 from quorate.execution.spec.positions import position_of
 from quorate.execution.spec.rows import Account, MarginTierRow, Market
@@ -68,12 +68,17 @@ def bucket_of(account: Account, market_slot: int) -> int:
 
 
 def bucket_worth(
-    t: Tables, account: Account, bucket: int = CROSS, key: int = 0, worst_lots: int = -1
+    t: Tables,
+    account: Account,
+    bucket: int = CROSS,
+    key: int = 0,
+    worst_lots: int = -1,
+    interest_lots: int = -1,
 ) -> Worth:
     """What a bucket is worth and must keep.
 
     With `key`, a market of that bucket, its riskiest side is taken to be `worst_lots`, as an order
-    would make it.
+    would make it, and its open interest `interest_lots` (-1: as it stands).
     """
     worth = Worth(equity=0 if bucket else account.cash_e6 - account.held_e6)
     for position in account.positions:
@@ -81,21 +86,23 @@ def bucket_worth(
         if position.key >= ASSET_KEY or isolated != bucket:
             continue
         lots = rules.worst_lots(position.size, position.bids, position.asks)
+        interest = -1
         if position.key == key:
-            lots = worst_lots
-            key = 0
+            lots, interest, key = worst_lots, interest_lots, 0
         market = t.row(Table.MARKETS, position.key)
         worth.equity += rules.notional(market.mark_ticks, position.size, market.quantum_e6)
         if bucket:
             worth.equity += position.isolated_e6
         worth.equity -= owed(t, position.key, position)
-        require(t, worth, position.key, position.size, lots)
+        require(t, worth, position.key, position.size, lots, interest)
     if key:
-        require(t, worth, key, 0, worst_lots)
+        require(t, worth, key, 0, worst_lots, interest_lots)
     return worth
 
 
-def require(t: Tables, worth: Worth, market_slot: int, size: int, lots: int) -> None:
+def require(
+    t: Tables, worth: Worth, market_slot: int, size: int, lots: int, interest_lots: int = -1
+) -> None:
     """Add to a bucket's requirements those of a position whose riskiest side is `lots`.
 
     In a market without a clearing house maintenance is half of the entry margin, and there is no
@@ -112,11 +119,12 @@ def require(t: Tables, worth: Worth, market_slot: int, size: int, lots: int) -> 
         return
     initial = 2 * worst
     if risk.oi_upper_e6:
-        interest = risk_rules.open_interest_worth(
-            market.open_interest_lots, market.mark_ticks, market.quantum_e6
+        interest = market.open_interest_lots if interest_lots < 0 else interest_lots
+        interest_e6 = entry_rules.open_interest_worth(
+            interest, market.mark_ticks, market.quantum_e6
         )
         initial = risk_rules.oi_scaled_initial(
-            initial, value, interest, risk.oi_lower_e6, risk.oi_upper_e6
+            initial, value, interest_e6, risk.oi_lower_e6, risk.oi_upper_e6
         )
     if risk.confidence_ppm:
         confidence = t.row(Table.FEEDS, risk.feed).confidence_ppm

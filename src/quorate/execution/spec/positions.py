@@ -35,12 +35,21 @@ def position_open(account: Account, key: int) -> Position:
     return position
 
 
-def position_close_if_empty(account: Account, key: int) -> None:
-    """Drop a position row that holds nothing; the last row takes its place."""
+def position_close_if_empty(account: Account, key: int, traded: bool = False) -> None:
+    """Drop a position row that holds nothing; the last row takes its place.
+
+    An isolated one keeps its margin until a trade has ended the position (`traded`): then what is
+    left returns to cash. Less than nothing does not: the row stays for the funds to cover.
+    """
     for k, position in enumerate(account.positions):
         if position.key == key:
-            if not (position.size or position.orders_count):
-                last = account.positions.pop()
-                if k < len(account.positions):
-                    account.positions[k] = last
+            if position.size or position.orders_count:
+                return
+            if position.isolated_e6:
+                if not traded or position.isolated_e6 < 0:
+                    return
+                account.cash_e6 += position.isolated_e6
+            last = account.positions.pop()
+            if k < len(account.positions):
+                account.positions[k] = last
             return
