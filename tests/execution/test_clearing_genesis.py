@@ -111,7 +111,8 @@ def test_a_lot_that_is_worth_little_gets_a_fine_index() -> None:
 def test_the_kernels_load_it() -> None:
     image = genesis_image(CLEARED)
     kernel = KernelMachine(image, secrets_drawn(random.Random(0)))
-    assert all(a.rows.tobytes() == b.rows.tobytes() for a, b in zip(image, kernel.image(), strict=True))
+    pairs = zip(image, kernel.image(), strict=True)
+    assert all(a.rows.tobytes() == b.rows.tobytes() for a, b in pairs)
 
 
 def test_a_voter_named_twice_has_the_last_weight() -> None:

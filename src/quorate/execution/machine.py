@@ -143,10 +143,19 @@ class KernelMachine:
 
     def __init__(self, image: Image, secrets: Any) -> None:
         # Importing the kernels compiles them; whoever only reads an image does not pay for that.
-        from quorate.execution.kernels import advice, block, indexes, phase_triggers, sweeps
+        from quorate.execution.kernels import (
+            advice,
+            block,
+            indexes,
+            phase_auctions,
+            phase_tick,
+            phase_triggers,
+            sweeps,
+        )
 
         self.kernels, self.indexes, self.sweeps = block, indexes, sweeps
-        self.advice, self.phase_triggers = advice, phase_triggers
+        self.advice, self.phase_tick, self.phase_auctions = advice, phase_tick, phase_auctions
+        self.phase_triggers = phase_triggers
         self.s: State = allocate(np.asarray(secrets, np.int64))
         self.fields = plain_fields(self.s)
         self.now = self.fields["now"][0]
@@ -217,11 +226,16 @@ class KernelMachine:
         order = self._order(bundles, readings[0])
         now = self.now
         now["height"], now["time_ms"], now["events"], now["examined"] = height, time_ms, 0, 0
+        now["tick"] = 0
         self.drained = []
         self.sweeps.begin_block(self.s)
+        if self.ledger["feeds_high"]:
+            self._through(lambda at: self.phase_tick.run_tick(self.s, at))
         if self.ledger["triggers_live"]:
             self._through(lambda at: self.phase_triggers.triggers_tick(self.s, at))
         self._through(lambda at: self.kernels.run_block(self.s, bundles, *readings, order, at))
+        if self.ledger["risk_high"]:
+            self._through(lambda at: self.phase_auctions.run_auctions(self.s, at))
         events = self.fields["events"][: int(now["events"])]
         return np.concatenate([*self.drained, events]) if self.drained else events
 

@@ -154,11 +154,12 @@ EVENT_WORDS: Final = 11
 #   INSURED     money moved into or out of an insurance fund; code = InsuranceFlow
 EVENT_WORDS_OF: Final = {
     "INDEXED": "price_ticks external_ticks votes_count weight_fresh weight_total spread_ppm"
-    " confidence_ppm outliers_count state - -",
+    " confidence_ppm outliers_count state weight_present -",
     "MARKED": "mark_ticks mark_before_ticks index_ticks basis_candidate_ticks book_candidate_ticks"
-    " external_candidate_ticks basis_ema_fp book_ema_fp band_low_ticks band_high_ticks -",
+    " external_candidate_ticks basis_ema_fp book_ema_fp band_low_ticks band_high_ticks"
+    " candidate_ticks",
     "FUNDED": "rate_e9 premium_e9 index_ticks funding_index funding_index_before samples_count"
-    " interval_ms pool_e6 residue_e6 open_interest_lots -",
+    " interval_ms pool_e6 open_interest_lots funding_shift -",
     "LIQUIDATED": "mark_ticks price_ticks lots position equity_before_e6 maintenance_before_e6"
     " equity_after_e6 maintenance_after_e6 fee_e6 fund_e6 cash_e6",
     "DELEVERAGED": "mark_ticks price_ticks lots position counter_position unhedged_lots"

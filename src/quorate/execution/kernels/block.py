@@ -19,6 +19,7 @@ from quorate.execution.kernels.accounts import (
     withdraw,
 )
 from quorate.execution.kernels.book import order_cancel
+from quorate.execution.kernels.changes import schedule_tier, set_global, set_risk
 from quorate.execution.kernels.governance import (
     add_asset,
     list_market,
@@ -32,6 +33,7 @@ from quorate.execution.kernels.governance import (
 from quorate.execution.kernels.isolation import isolate
 from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
+from quorate.execution.kernels.oracle import vote_price
 from quorate.execution.kernels.orders import cancel, cancel_all, modify, place, prepare
 from quorate.execution.kernels.protection import set_group
 from quorate.execution.kernels.quotes import quote
@@ -50,6 +52,7 @@ from quorate.execution.kernels.signatures import (
 )
 from quorate.execution.kernels.signers import begin_bundle
 from quorate.execution.kernels.state import DONE
+from quorate.execution.kernels.switches import set_band, set_feed, set_switch, set_voter
 from quorate.execution.kernels.trigger_rows import children_moved
 from quorate.execution.kernels.triggers import cancel_trigger, set_trigger
 from quorate.types.codes import End, EventKind, Op, Reject
@@ -69,7 +72,10 @@ OP_OPEN, OP_FAUCET, OP_DEPOSIT = int(Op.OPEN_SUBACCOUNT), int(Op.FAUCET), int(Op
 OP_LIST, OP_STATUS = int(Op.LIST_MARKET), int(Op.SET_STATUS)
 OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
 OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
-OP_VALIDATOR = int(Op.SET_VALIDATOR)
+OP_VALIDATOR, OP_VOTE = int(Op.SET_VALIDATOR), int(Op.VOTE_PRICE)
+OP_RISK, OP_BAND, OP_FEED = int(Op.SET_RISK), int(Op.SET_BAND), int(Op.SET_FEED)
+OP_VOTER, OP_SWITCH, OP_GLOBAL = int(Op.SET_VOTER), int(Op.SET_SWITCH), int(Op.SET_GLOBAL)
+OP_TIER = int(Op.SCHEDULE_TIER)
 
 
 @helper
@@ -154,11 +160,36 @@ def run_account_op(s, op, signer, command, expiry_ms):
 
 
 @helper
+def run_clearing_op(s, op, signer, command, ledger_command):
+    """Commands by which governance moves the clearing house."""
+    market = i8(command["market"])
+    first, second = command["price"], command["size"]
+    if op == OP_RISK:
+        return set_risk(s, signer, market, first, second, command["order_id"])
+    if op == OP_BAND:
+        return set_band(
+            s, signer, market, i8(command["side"]), first, second, command["expiry_ms"],
+            command["order_id"],
+        )  # fmt: skip
+    if op == OP_FEED:
+        return set_feed(s, signer, market, first, command["cloid_hi"], command["cloid_lo"])
+    if op == OP_VOTER:
+        return set_voter(s, signer, ledger_command["address"], ledger_command["amount"])
+    if op == OP_SWITCH:
+        return set_switch(s, signer, market, i8(command["side"]))
+    if op == OP_GLOBAL:
+        return set_global(s, signer, first, second, command["order_id"])
+    return schedule_tier(s, signer, market, first, second, command["order_id"])
+
+
+@helper
 def run_governance_op(s, op, signer, command, listings, validators, at):
     """Commands of governance and oracle."""
     market = i8(command["market"])
     if op == OP_MARK:
         return set_mark(s, signer, market, command["price"])
+    if op == OP_VOTE:
+        return vote_price(s, signer, market, command["price"], command["size"])
     if op == OP_STATUS:
         return set_status(s, signer, market, i8(command["side"]))
     if op == OP_FEE:
@@ -199,6 +230,8 @@ def run_command(s, signer, commands, ledger_commands, listings, validators, at):
         code = run_conditional_op(s, op, commands, at)
     elif op <= OP_DEPOSIT:
         code = run_account_op(s, op, signer, ledger_commands[at], command["expiry_ms"])
+    elif OP_RISK <= op <= OP_TIER:
+        code = run_clearing_op(s, op, signer, command, ledger_commands[at])
     else:
         code = run_governance_op(s, op, signer, command, listings, validators, at)
     event = s.events[emit(s, RECEIPT)]

@@ -3,6 +3,8 @@
 import numpy as np
 
 from quorate.compiled import helper
+from quorate.execution.kernels.auctions import trades_now
+from quorate.execution.kernels.bands import band_breached, band_use
 from quorate.execution.kernels.book import (
     best_level,
     hold_e6,
@@ -32,7 +34,7 @@ from quorate.execution.kernels.scalars import (
     ppm_ceil,
 )
 from quorate.execution.kernels.trigger_rows import children_filled
-from quorate.types.clearing_codes import ORDER_HAS_CHILDREN
+from quorate.types.clearing_codes import ORDER_HAS_CHILDREN, AuctionKind
 from quorate.types.codes import (
     End,
     EventKind,
@@ -60,9 +62,11 @@ IOC, FOK = int(Tif.IOC), int(Tif.FOK)
 END_NONE, END_FILLED, END_IMMEDIATE = int(End.NONE), int(End.FILLED), int(End.IMMEDIATE)
 END_SELF_TRADE, END_WORK_LIMIT = int(End.SELF_TRADE), int(End.WORK_LIMIT)
 END_MARGIN, END_REDUCE_ONLY = int(End.MARGIN), int(End.REDUCE_ONLY)
+END_BAND, BAND_TRADE = int(End.BAND), int(AuctionKind.BAND_TRADE)
 EVENT_FILL, EVENT_REDUCED = int(EventKind.FILL), int(EventKind.REDUCED)
 HITS_MAX = PROTECTIONS_PER_COMMAND_MAX
 OK = int(Reject.OK)
+OUTSIDE_BAND = int(Reject.PRICE_OUTSIDE_BAND)
 NOT_FILLABLE = int(Reject.FILL_OR_KILL_NOT_FILLABLE)
 BEYOND_WORK_LIMIT = int(Reject.FILL_OR_KILL_BEYOND_WORK_LIMIT)
 
@@ -98,6 +102,8 @@ def fillable(s):
     hits = i8(0)
     level = best_level(s, taker["market"], 1 - side)
     while level and crosses(side, price, s.levels[level]["price"]):
+        if band_breached(s, taker["market"], s.levels[level]["price"], i8(0)) >= 0:
+            return OUTSIDE_BAND
         slot = i8(s.levels[level]["head"])
         while slot:
             order = s.orders[slot]
@@ -177,6 +183,8 @@ def match(s):
     side, price = taker["side"], taker["price"]
     fills = i8(0)
     examined = i8(0)
+    if not trades_now(s, market):
+        return
     while taker["remaining"]:
         level = best_level(s, market, 1 - side)
         if not level or not crosses(side, price, s.levels[level]["price"]):
@@ -206,6 +214,8 @@ def match(s):
                 if not lots:
                     end = offered_why(s, slot)
         if lots:
+            if leaves_band(s, s.levels[level]["price"]):
+                return
             spend(s, slot, lots)
             fill(s, slot, lots)
             fills += 1
@@ -213,6 +223,20 @@ def match(s):
             order_cancel(s, slot, end)
             if taker["end"] == END_SELF_TRADE:
                 return
+
+
+@helper
+def leaves_band(s, price):
+    """Whether a fill at that price would leave the bands; what follows for market and taker."""
+    taker = s.taker[0]
+    band = band_breached(s, taker["market"], price, i8(0))
+    if band < 0:
+        return False
+    if taker["tif"] == IOC or taker["tif"] == FOK:
+        taker["end"] = END_BAND
+    else:
+        band_use(s, taker["market"], BAND_TRADE, price, band)
+    return True
 
 
 @helper

@@ -6,6 +6,8 @@ A handler judges and prepares the taker; `take` has one call site, in `block`.
 import numpy as np
 
 from quorate.compiled import helper
+from quorate.execution.kernels.auctions import trades_now
+from quorate.execution.kernels.bands import band_breached
 from quorate.execution.kernels.book import (
     best_level,
     deadman_fired,
@@ -55,6 +57,8 @@ ORDERS_TOO_MANY = int(R.ORDERS_OPEN_TOO_MANY_CANCEL_SOME)
 TABLE_FULL = int(R.TABLE_FULL_SEND_LATER)
 WOULD_INCREASE = int(R.REDUCE_ONLY_WOULD_INCREASE)
 NO_LIQUIDITY = int(R.NO_LIQUIDITY_FOR_MARKET_ORDER)
+RESTING_ALONE = int(R.AUCTION_TAKES_RESTING_ORDERS_ALONE)
+OUTSIDE_BAND = int(R.PRICE_OUTSIDE_BAND)
 IMMEDIATE_NOT = int(R.IMMEDIATE_WOULD_NOT_FILL)
 POST_ONLY_CROSS = int(R.POST_ONLY_WOULD_CROSS)
 SELF_TRADE = int(R.SELF_TRADE_WOULD_CANCEL_TAKER)
@@ -225,6 +229,9 @@ def cross_code(s):
     taker = s.taker[0]
     market = s.markets[taker["market"]]
     side, flags = taker["side"], taker["flags"]
+    immediate = taker["tif"] == IOC or taker["tif"] == FOK
+    if not trades_now(s, taker["market"]):
+        return RESTING_ALONE if immediate else OK
     opposite = best_level(s, taker["market"], 1 - side)
     if not opposite:
         if flags & MARKET:
@@ -247,6 +254,8 @@ def cross_code(s):
         return OK
     if taker["tif"] == IOC and not crossing:
         return IMMEDIATE_NOT
+    if immediate and crossing and band_breached(s, taker["market"], best, i8(0)) >= 0:
+        return OUTSIDE_BAND
     if crossing and stp_mode(s) == CANCEL_TAKER:
         head = i8(s.levels[opposite]["head"])
         if owns(s, i8(s.orders[head]["account"])) and order_dead(s, head) == END_NONE:

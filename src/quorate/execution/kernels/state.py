@@ -35,7 +35,10 @@ assert NONCES_PER_CELL << (NONCE_CLASSES - 1) >= limits.NONCES_PER_SIGNER
 assert 2 * limits.POSITIONS_MAX <= POSITION_CELLS
 assert 2 * (limits.NONCES_MAX // NONCES_PER_CELL + limits.NONCE_ROWS_MAX) <= NONCE_CELLS
 assert EVENT_ROWS > limits.ORDERS_EXAMINED_PER_COMMAND_MAX + 8
-assert EVENT_ROWS > limits.DEADMAN_CANCELS_PER_BLOCK + limits.SWEEP_ORDERS_PER_BLOCK
+assert EVENT_ROWS > (
+    limits.DEADMAN_CANCELS_PER_BLOCK + limits.SWEEP_ORDERS_PER_BLOCK
+    + limits.CHANGES_MAX + 2 * limits.MARKETS_MAX + 1
+)  # fmt: skip
 
 # Trees by number: index of `key_roots` and of `tree_meta`, whose columns are the nodes used so far
 # and the head of the free nodes.
@@ -56,6 +59,8 @@ NOW = int64_fields(
     "height time_ms bundle command account session events examined equity margin value "
     "maintenance close_out clears own_initial own_maintenance book_position receipt_end "
     "receipt_side receipt_market receipt_order receipt_price receipt_filled receipt_remaining "
+    "uncross_low uncross_high uncross_level uncross_surplus uncross_lots uncross_fills "
+    "uncross_changed uncross_short uncross_end uncross_dry uncross_real uncross_done tick "
     "last_order last_filled last_market last_side last_trigger last_trigger_command"
 )
 # A conditional order that is being judged; `parent` is its slot.
@@ -143,6 +148,10 @@ STATE = np.dtype(
         ("secrets", "<i8", (8,)),
         ("id_map", "<i8", (ORDER_MAP,)),
         ("client_map", "<i8", (ORDER_MAP,)),
+        # of a tick: the votes on one feed by rising price, with their weights; when each index was
+        # renewed before
+        ("votes_sorted", "<i8", (limits.VOTERS_MAX, 2)),
+        ("index_before_ms", "<i8", (limits.FEEDS_MAX,)),
         # what the current command knows of makers
         ("maker_stamp", "<i8", (limits.ACCOUNTS_MAX,)),
         ("maker_tentative", "<i8", (limits.ACCOUNTS_MAX,)),

@@ -9,7 +9,8 @@ whole state. Those around the bundles stand in `phases`.
 import struct
 from collections.abc import Callable, Sequence
 
-from quorate.execution.spec import accounts, block_clearing, governance, orders, phases
+from quorate.execution.spec import accounts, block_clearing, governance, oracle, orders, phases
+from quorate.execution.spec.block_governance import HANDLERS as GOVERNANCE_HANDLERS
 from quorate.execution.spec.context import Context, Last, Receipt
 from quorate.execution.spec.isolation import isolate
 from quorate.execution.spec.rows import Market
@@ -246,6 +247,12 @@ def run_mark(c: Context, command: bytes, receipt: Receipt) -> Reject:
     return governance.set_mark(c, fields[4], fields[5])
 
 
+def run_vote(c: Context, command: bytes, receipt: Receipt) -> Reject:
+    fields = _COMMAND.unpack(command)
+    receipt.market, receipt.price = fields[4], fields[5]
+    return oracle.vote_price(c, fields[4], fields[5], fields[6])
+
+
 HANDLERS: dict[Op, Callable[[Context, bytes, Receipt], Reject]] = {
     Op.PLACE: run_place,
     Op.CANCEL: run_cancel,
@@ -269,6 +276,8 @@ HANDLERS: dict[Op, Callable[[Context, bytes, Receipt], Reject]] = {
     Op.UPGRADE: run_upgrade,
     Op.SET_VALIDATOR: run_validator,
     Op.SET_MARK: run_mark,
+    Op.VOTE_PRICE: run_vote,
+    **GOVERNANCE_HANDLERS,
     **block_clearing.HANDLERS,
 }
 

@@ -11,9 +11,15 @@ never raises initial margin.
 
 A taker's fee is rounded once for the whole order: each fill pays the difference of the fee on all
 lots so far. A spot bid never pays more than it holds.
+
+No fill leaves the price bands: before the first one that would, an order that may rest begins an
+auction and rests; another one stops. In an auction, and in markets that trade in batches, orders
+rest without matching.
 """
 
 from quorate.execution import rules
+from quorate.execution.spec.auctions import trades_now
+from quorate.execution.spec.bands import band_breached, band_use
 from quorate.execution.spec.book import (
     best_level,
     hold_e6,
@@ -35,7 +41,7 @@ from quorate.execution.spec.protection import Tentative, group_filled, group_wou
 from quorate.execution.spec.rows import Account, Market, Order, Position
 from quorate.execution.spec.takers import Taker
 from quorate.execution.spec.trigger_rows import children_filled
-from quorate.types.clearing_codes import ORDER_HAS_CHILDREN
+from quorate.types.clearing_codes import ORDER_HAS_CHILDREN, AuctionKind
 from quorate.types.codes import (
     End,
     EventKind,
@@ -72,6 +78,8 @@ def fillable(c: Context, taker: Taker) -> Reject:
         level = c.t.row(Table.LEVELS, level_slot)
         if not rules.crosses(taker.side, taker.price, level.price):
             break
+        if band_breached(c, taker.market, level.price, 0) >= 0:
+            return Reject.PRICE_OUTSIDE_BAND
         slot = level.head
         while slot:
             order = c.t.row(Table.ORDERS, slot)
@@ -163,6 +171,8 @@ def match(c: Context, taker: Taker) -> None:
     """Trade against the best resting orders until nothing more crosses or the work is done."""
     parameters = c.t.row(Table.PARAMETERS, 0)
     fills = examined = 0
+    if not trades_now(c.t, taker.market):
+        return
     while taker.remaining:
         market = c.t.row(Table.MARKETS, taker.market)
         level_slot = best_level(market, 1 - taker.side)
@@ -193,6 +203,13 @@ def match(c: Context, taker: Taker) -> None:
         if not lots:
             order_cancel(c, slot, why)
             continue
+        band = band_breached(c, taker.market, level.price, 0)
+        if band >= 0:
+            if taker.tif in (Tif.IOC, Tif.FOK):
+                taker.end = End.BAND
+            else:
+                band_use(c, taker.market, AuctionKind.BAND_TRADE, level.price, band)
+            return
         spend(taker, market, maker, lots)
         fill(c, taker, slot, lots)
         fills += 1

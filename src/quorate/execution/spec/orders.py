@@ -2,6 +2,8 @@
 
 from quorate.execution import rules
 from quorate.execution.spec.accounts import deadman_fired
+from quorate.execution.spec.auctions import trades_now
+from quorate.execution.spec.bands import band_breached
 from quorate.execution.spec.book import (
     best_level,
     hold_e6,
@@ -162,7 +164,14 @@ def prepare(c: Context, market: Market, taker: Taker, replaced: int) -> Reject:
 
 
 def cross_code(c: Context, market: Market, taker: Taker) -> Reject:
-    """Settle a market order's price, keep post-only orders passive, refuse what cannot match."""
+    """Settle a market order's price, keep post-only orders passive, refuse what cannot match.
+
+    Where orders rest without matching, post-only ones may stand across the book.
+    """
+    if not trades_now(c.t, taker.market):
+        if taker.tif in (Tif.IOC, Tif.FOK):
+            return Reject.AUCTION_TAKES_RESTING_ORDERS_ALONE
+        return Reject.OK
     opposite = best_level(market, 1 - taker.side)
     if not opposite:
         if taker.flags & Flag.MARKET:
@@ -188,6 +197,9 @@ def cross_code(c: Context, market: Market, taker: Taker) -> Reject:
         return Reject.OK
     if taker.tif == Tif.IOC and not crossing:
         return Reject.IMMEDIATE_WOULD_NOT_FILL
+    if taker.tif in (Tif.IOC, Tif.FOK) and crossing:
+        if band_breached(c, taker.market, best, 0) >= 0:
+            return Reject.PRICE_OUTSIDE_BAND
     if crossing and (taker.flags & Flag.STP_MASK) >> Flag.STP_SHIFT == Stp.CANCEL_TAKER:
         maker = c.t.row(Table.ORDERS, level.head)
         if owns(c, taker, maker.account) and not order_dead(c, maker):
