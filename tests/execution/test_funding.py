@@ -1,20 +1,26 @@
 """What positions pay: no unit is lost or made; paying late is paying at once, up to rounding."""
 
+import random
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quorate.codec import commands as c
 from quorate.execution.kernels.funding import funding_owed, funding_settle
 from quorate.execution.kernels.state import allocate
 from quorate.execution.spec import funding
 from quorate.execution.spec.clearing_rows import Risk
 from quorate.execution.spec.rows import Account, Ledger, Position
 from quorate.execution.spec.tables import Tables
+from quorate.types.codes import EventKind
 from quorate.types.limits import FUNDING_INDEX_MAX, PERPETUAL_LOTS_MAX
 from quorate.types.records import POSITION_ISOLATED, Table
+from tests.execution.clearing_exchange import House, house, readings
+from tests.execution.exchange import PERP, USD, address, bought, sold
 
 MARKET, PEOPLE = 1, 4
 STATE = allocate(np.arange(1, 9))  # one for all examples: every test writes all that it reads
@@ -177,3 +183,99 @@ def test_a_market_without_a_row_asks_nothing_and_gets_no_row() -> None:
     funding.settle(t, account, account.positions[0], 7)
     assert funding.owed(t, 7, account.positions[0]) == 0
     assert account.cash_e6 == 0 and not t.rows[Table.RISK]
+
+
+# --- in a market that trades ---------------------------------------------------------------------
+class Flows:
+    """What each account has traded and owed, from events and from sizes, in exact numbers."""
+
+    def __init__(self, x: House, names: tuple[str, ...], deposit_e6: int) -> None:
+        self.x, self.accounts = x, [x.account(name) for name in names]
+        self.cash = dict.fromkeys(self.accounts, deposit_e6)
+        self.owed = dict.fromkeys(self.accounts, Fraction(0))
+        self.settlements = dict.fromkeys(self.accounts, 1)
+        self.fills = self.payments = 0
+
+    def size(self, account: int) -> int:
+        row = self.x.at(Table.ACCOUNTS, account)
+        return sum(p.size for p in row.positions if p.key == PERP)
+
+    def block(self, *rows: Any, step_ms: int = 1000) -> None:
+        """Run a block; its tick charges the sizes that stood before it."""
+        before = {account: self.size(account) for account in self.accounts}
+        events = self.x.rows(*rows, step_ms=step_ms)
+        for event in readings(events, EventKind.FUNDED):
+            if event["market"] != PERP:
+                continue
+            self.payments += 1
+            step = int(event["funding_index"] - event["funding_index_before"])
+            for account, size in before.items():
+                self.owed[account] += Fraction(size * step, 2 ** int(event["funding_shift"]))
+        for event in events[events["kind"] == EventKind.FILL]:
+            self.fills += 1
+            worth = int(event["price"] * event["size"]) * USD
+            taker, maker = int(event["account"]), int(event["counter_account"])
+            sign = 1 if event["side"] == 0 else -1
+            self.cash[taker] -= sign * worth + int(event["fee_e6"])
+            self.cash[maker] += sign * worth - int(event["counter_fee_e6"])
+            self.settlements[taker] += 1
+            self.settlements[maker] += 1
+
+    def paid(self, account: int) -> int:
+        """What an account has paid in funding: what is missing in its cash and margin."""
+        row = self.x.at(Table.ACCOUNTS, account)
+        isolated = sum(p.isolated_e6 for p in row.positions)
+        return int(self.cash[account] - row.cash_e6 - isolated)
+
+    def outstanding(self, account: int) -> Fraction:
+        """What it owes and has not paid, exactly."""
+        risk = self.x.risk()
+        return sum(
+            (Fraction(p.size * (risk.funding_index - p.funding_index), 2**risk.funding_shift)
+             for p in self.x.at(Table.ACCOUNTS, account).positions if p.key == PERP),
+            Fraction(0),
+        )  # fmt: skip
+
+    def judge(self) -> None:
+        """Each has paid what it owed, less than a unit above it a settlement; the pool has it."""
+        for account in self.accounts:
+            over = self.paid(account) + self.outstanding(account) - self.owed[account]
+            assert 0 <= over < self.settlements[account]
+        risk = self.x.risk()
+        paid = sum(self.paid(account) for account in self.accounts)
+        assert paid == risk.funding_pool_e6 + risk.insurance_e6
+        assert sum(self.owed.values()) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_a_traded_market_pays_exactly_what_is_owed(seed: int) -> None:
+    """Positions that grow, shrink and turn, an isolated one, payments every few seconds."""
+    rng, names = random.Random(f"funding {seed}"), ("ann", "ben", "cy", "dee")
+    x = House(house({"fresh_ms": 10**7}, funding_interval_ms=5_000, premium_interval_ms=1_000,
+                    impact_notional_e6=USD, funding_clamp_e9=0, interest_e9=-10**7))  # fmt: skip
+    x.fund(*names, usd=10_000_000)
+    x.index(997)  # whose payments do not come out even
+    flows = Flows(x, names, 10_000_000 * USD)
+    flows.block(x.row(address("dee"), c.Isolate(PERP, 5_000_000 * USD)))
+    for at in range(500):
+        rows = []
+        for name in rng.sample(names, 2):
+            price = 1_000 + rng.randrange(-8, 9) + 40 * (at % 100 > 50)
+            order = rng.choice([bought, sold])(price, rng.randrange(1, 40))
+            rows.append(x.row(address(name), *([c.CancelAll()] * (rng.random() < 0.3)), order))
+        flows.block(*rows, step_ms=rng.choice([1_000, 1_000, 2_500]))
+        flows.judge()
+    assert flows.fills > 200 and flows.payments > 100
+    assert any(abs(owed) > 10 * USD for owed in flows.owed.values())
+    for _ in range(40):  # everybody out, against whoever holds the other side
+        rows = [x.row(address(name), c.CancelAll()) for name in names]
+        for name, account in zip(names, flows.accounts, strict=True):
+            if size := flows.size(account):
+                place = sold if size > 0 else bought
+                rows.append(x.row(address(name), place(1_000, abs(size))))
+        flows.block(*rows)
+        flows.judge()
+    assert not any(flows.size(account) for account in flows.accounts)
+    risk = x.risk()
+    assert risk.funding_pool_e6 == 0 and 0 < risk.insurance_e6 < sum(flows.settlements.values())

@@ -18,7 +18,6 @@ from quorate.types.limits import (
     FUNDING_INDEX_MAX,
     FUNDING_SHIFT_MAX,
     FUNDING_WORTH_MAX_E6,
-    OPEN_INTEREST_MAX_E6,
     PPM,
     PREMIUM_MAX_E9,
     PRICE_TICKS_MAX,
@@ -232,14 +231,6 @@ def funding_payment(size: int, index_now: int, index_then: int, shift: int) -> i
 
 
 # --- margin ------------------------------------------------------------------------------------
-def open_interest_worth(lots: int, mark: int, quantum_e6: int) -> int:
-    """Worth of a market's open interest at the mark, at most OPEN_INTEREST_MAX_E6 (FORMULAS 4)."""
-    lot_e6 = mark * quantum_e6
-    if lot_e6 > 0 and lots > OPEN_INTEREST_MAX_E6 // lot_e6:
-        return OPEN_INTEREST_MAX_E6
-    return lots * lot_e6
-
-
 def oi_scaled_initial(
     initial_e6: int, value_e6: int, oi_value_e6: int, lower_e6: int, upper_e6: int
 ) -> int:

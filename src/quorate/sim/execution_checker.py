@@ -116,10 +116,6 @@ class Checker:
         self.same("levels in books", sorted(seen_levels), wanted)
         self.same("orders in levels", sum(v["orders_count"]), len(ids))
 
-    def may_cross(self, market: int) -> bool:
-        """Whether orders rest across one another: in auction and quarantine, and in batches."""
-        return self.risk(market, "phase") in (1, 2) or self.risk(market, "mode") == 2
-
     def breakers(self) -> None:
         """Auctions, bands and announced changes: rows of what is not going on are blank."""
         r, b, n = (self.columns[table] for table in (Table.RISK, Table.BANDS, Table.CHANGES))
@@ -148,10 +144,20 @@ class Checker:
         self.same("changes live", self.ledger["changes_live"], len(live))
         if any(at <= height for at in live):
             self.fault("a change is overdue")
+
     def risk(self, market: int, name: str) -> int:
         """A number of a market's clearing house; 0 where it has none."""
         column = self.columns[Table.RISK][name]
         return int(column[market]) if market < len(column) else 0
+
+    def may_cross(self, market: int) -> bool:
+        """Only a book that waits for a uniform price, in an auction or a batch, may be crossed.
+
+        Or one that an auction has left to a quarantine.
+        """
+        if not self.risk(market, "mode"):
+            return False
+        return self.risk(market, "phase") in (1, 2) or self.risk(market, "mode") == 2
 
     def side(self, market: int, side: int, slot: int) -> list[int]:
         """Levels of one side from the best on."""
@@ -276,6 +282,8 @@ class Checker:
             self.same(f"market {market} open interest", open_lots, longs[market])
         if self.ledger["fees_e6"] < 0:
             self.fault("the fees are negative")
+        standing = self.columns[Table.ACCOUNTS]["standing"]
+        self.same("debtors", self.ledger["debtors_count"], sum(map(bool, standing)))
 
     # --- the clearing house -----------------------------------------------------------------
     def funding(self) -> None:

@@ -30,6 +30,7 @@ from quorate.execution.kernels.governance import (
     set_validator,
     upgrade,
 )
+from quorate.execution.kernels.insurance import donate
 from quorate.execution.kernels.isolation import isolate
 from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
@@ -69,6 +70,7 @@ OP_QUOTE, OP_GROUP = int(Op.QUOTE), int(Op.SET_GROUP)
 OP_APPROVE, OP_REVOKE = int(Op.APPROVE_AGENT), int(Op.REVOKE_AGENT)
 OP_WITHDRAW, OP_TRANSFER = int(Op.WITHDRAW), int(Op.TRANSFER)
 OP_OPEN, OP_FAUCET, OP_DEPOSIT = int(Op.OPEN_SUBACCOUNT), int(Op.FAUCET), int(Op.DEPOSIT)
+OP_DONATE = int(Op.DONATE)
 OP_LIST, OP_STATUS = int(Op.LIST_MARKET), int(Op.SET_STATUS)
 OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
 OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
@@ -156,6 +158,9 @@ def run_account_op(s, op, signer, command, expiry_ms):
         return open_subaccount(s, signer, i8(command["sub"]))
     if op == OP_FAUCET:
         return faucet(s, command["amount"])
+    if op == OP_DONATE:
+        s.now[0]["receipt_market"] = i8(command["asset"])
+        return donate(s, i8(command["asset"]), command["amount"])
     return deposit(s, signer, command)
 
 

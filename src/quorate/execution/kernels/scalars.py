@@ -83,7 +83,6 @@ gap_auction_ms = _names["gap_auction_ms"]
 disposal_lots = _names["disposal_lots"]
 disposal_price = _names["disposal_price"]
 
-open_interest_worth = _names["open_interest_worth"]
 price_far = _names["price_far"]
 aggressive = _names["aggressive"]
 price_within = _names["price_within"]

@@ -69,6 +69,14 @@ DRAFT = int64_fields(
     "peak_ticks parent"
 )
 CORE = int64_fields("map_mask")
+# The position that a liquidation works on, and what the tick has done so far.
+CLOSING = int64_fields(
+    "account bucket market standing size sign equity maintenance count steps acted deleveragings"
+)
+CANDIDATE = int64_fields("account bucket equity maintenance")
+COUNTERPARTY = int64_fields("account profit equity lots")
+# What the scan of all accounts needs of a market, prepared once a tick.
+SCANNED = int64_fields("lot_e6 rate index shift mode")
 
 
 def key_tree(name: str, rows: int) -> list[tuple[Any, ...]]:
@@ -90,6 +98,10 @@ STATE = np.dtype(
         ("now", NOW, (1,)),
         ("draft", DRAFT, (1,)),
         ("core", CORE, (1,)),
+        ("closing", CLOSING, (1,)),
+        ("candidates", CANDIDATE, (limits.LIQUIDATIONS_PER_TICK_MAX,)),
+        ("counterparties", COUNTERPARTY, (limits.DELEVERAGED_PER_STEP_MAX,)),
+        ("scanned", SCANNED, (limits.MARKETS_MAX,)),
         # committed tables
         ("assets", r.ASSET, (limits.ASSETS_MAX,)),
         ("markets", r.MARKET, (limits.MARKETS_MAX,)),

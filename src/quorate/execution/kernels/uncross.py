@@ -14,23 +14,25 @@ from quorate.execution.kernels.book import (
     order_shrink,
     reserve,
 )
-from quorate.execution.kernels.margin import fee_tier, volume_add
-from quorate.execution.kernels.match import (
+from quorate.execution.kernels.funding import funding_settle
+from quorate.execution.kernels.guards import interest_rose, reduces_alone
+from quorate.execution.kernels.makers import (
     END_MARGIN,
     END_REDUCE_ONLY,
-    END_SELF_TRADE,
-    EVENT_FILL,
-    EVENT_REDUCED,
-    REDUCE_ONLY,
-    STATUS_REDUCE_ONLY,
-    book_fill,
-    long_change,
-    market_traded,
     offered,
     reducible_lots,
     spend,
 )
-from quorate.execution.kernels.rows import emit
+from quorate.execution.kernels.margin import fee_tier, volume_add
+from quorate.execution.kernels.match import (
+    END_SELF_TRADE,
+    EVENT_FILL,
+    EVENT_REDUCED,
+    book_fill,
+    long_change,
+    market_traded,
+)
+from quorate.execution.kernels.rows import emit, position_of
 from quorate.execution.kernels.scalars import crosses, notional, ppm_ceil
 from quorate.types.codes import End, Side
 from quorate.types.limits import (
@@ -196,6 +198,8 @@ def pairs(s, market, price, dry):
     now["uncross_changed"] = 0
     now["uncross_short"] = 0
     s.taker[0]["stamp"] += 1
+    s.taker[0]["market"] = market
+    s.taker[0]["interest"] = s.markets[market]["open_interest_lots"]
     bid = first_order(s, best_level(s, market, BUY), i8(BUY), price)
     ask = first_order(s, best_level(s, market, SELL), i8(SELL), price)
     bid_left = ask_left = i8(0)
@@ -271,10 +275,8 @@ def may_trade(s, slot, lots, other, dry):
         return i8(0)
     found = offered(s, slot, lots, dry)
     now["uncross_end"] = END_MARGIN
-    status = s.markets[i8(order["market"])]["status"]
-    if i8(order["flags"]) & REDUCE_ONLY or status == STATUS_REDUCE_ONLY:
-        if found or not reducible_lots(s, slot, dry):
-            now["uncross_end"] = END_REDUCE_ONLY
+    if reduces_alone(s, slot) and (found or not reducible_lots(s, slot, dry)):
+        now["uncross_end"] = END_REDUCE_ONLY
     return found
 
 
@@ -325,6 +327,10 @@ def cross_fill(s, bid, ask, lots, price):
     event["counter_position"] = s.now[0]["book_position"]
     event["remaining"] = sell["remaining"]
     market_traded(s, market, price, value)
+    opened = long_change(event["position"], i8(BUY), lots)
+    opened += long_change(event["counter_position"], i8(SELL), lots)
+    s.markets[market]["open_interest_lots"] += opened
+    interest_rose(s, market, opened)
     s.ledger[0]["fees_e6"] += event["fee_e6"] + event["counter_fee_e6"]
     if not buy["remaining"]:
         order_remove(s, bid)
@@ -348,10 +354,10 @@ def cross_side(s, slot, market, lots, price, value, fee):
     account = i8(order["account"])
     side = i8(order["side"])
     reserve(s, slot, order["remaining"], order["remaining"] - lots)
+    funding_settle(s, account, position_of(s, account, market), market)
     realized = book_fill(s, account, market, market, side, lots, price, fee)
     volume_add(s, account, value)
     s.accounts_dirty[account] = 1
-    s.markets[market]["open_interest_lots"] += long_change(s.now[0]["book_position"], side, lots)
     level = i8(order["level"])
     s.levels[level]["lots"] -= lots
     s.levels_dirty[level] = 1

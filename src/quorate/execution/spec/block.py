@@ -9,7 +9,15 @@ whole state. Those around the bundles stand in `phases`.
 import struct
 from collections.abc import Callable, Sequence
 
-from quorate.execution.spec import accounts, block_clearing, governance, oracle, orders, phases
+from quorate.execution.spec import (
+    accounts,
+    block_clearing,
+    governance,
+    insurance,
+    oracle,
+    orders,
+    phases,
+)
 from quorate.execution.spec.block_governance import HANDLERS as GOVERNANCE_HANDLERS
 from quorate.execution.spec.context import Context, Last, Receipt
 from quorate.execution.spec.isolation import isolate
@@ -181,6 +189,11 @@ def run_faucet(c: Context, command: bytes, receipt: Receipt) -> Reject:
     return accounts.faucet(c, _LEDGER.unpack(command)[4])
 
 
+def run_donate(c: Context, command: bytes, receipt: Receipt) -> Reject:
+    _, receipt.market, _, _, amount, _, _, _ = _LEDGER.unpack(command)
+    return insurance.donate(c, receipt.market, amount)
+
+
 def run_deposit(c: Context, command: bytes, receipt: Receipt) -> Reject:
     _, asset, address, sub, amount, _, reference, _ = _LEDGER.unpack(command)
     return accounts.deposit(c, asset, address, sub, amount, reference)
@@ -268,6 +281,7 @@ HANDLERS: dict[Op, Callable[[Context, bytes, Receipt], Reject]] = {
     Op.TRANSFER: run_transfer,
     Op.OPEN_SUBACCOUNT: run_open_subaccount,
     Op.FAUCET: run_faucet,
+    Op.DONATE: run_donate,
     Op.DEPOSIT: run_deposit,
     Op.SET_STATUS: run_status,
     Op.SET_FEE_TIER: run_fee_tier,

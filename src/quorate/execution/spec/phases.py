@@ -7,6 +7,7 @@ time. A venue without price feeds has no ticks.
 from quorate.execution.spec.bands import bands_tick
 from quorate.execution.spec.changes import changes_begin
 from quorate.execution.spec.context import Context
+from quorate.execution.spec.liquidation import liquidation_tick
 from quorate.execution.spec.marks import marks_tick
 from quorate.execution.spec.oracle import oracle_tick
 from quorate.execution.spec.rates import rates_tick
@@ -25,12 +26,15 @@ def begin(c: Context) -> None:
     changes_begin(c)
     gap_begin(c)
     sweep(c)
-    if tick_begins(c):
+    tick = tick_begins(c)
+    if tick:
         oracle_tick(c)
         marks_tick(c)
         bands_tick(c)
         rates_tick(c)
     triggers_tick(c)
+    if tick:
+        liquidation_tick(c)
 
 
 def end(c: Context) -> None:

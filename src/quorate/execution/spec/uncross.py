@@ -25,19 +25,17 @@ from quorate.execution.spec.book import (
 )
 from quorate.execution.spec.clearing_rows import Risk
 from quorate.execution.spec.context import Context
+from quorate.execution.spec.funding import settle
+from quorate.execution.spec.guards import interest_rose, reduces_alone
+from quorate.execution.spec.makers import offered, spend
 from quorate.execution.spec.margin import fee_rates, volume_add
-from quorate.execution.spec.match import (
-    Taker,
-    book_fill,
-    long_change,
-    market_traded,
-    offered,
-    spend,
-)
+from quorate.execution.spec.match import book_fill, long_change, market_traded
+from quorate.execution.spec.positions import position_open
 from quorate.execution.spec.rows import Market, Order
 from quorate.execution.spec.tables import Tables
+from quorate.execution.spec.takers import Taker
 from quorate.types.clearing_codes import AuctionKind, Guard, Mode, Phase, Switch
-from quorate.types.codes import End, EventKind, Flag, MarketStatus, Side
+from quorate.types.codes import End, EventKind, MarketStatus, Side
 from quorate.types.limits import (
     AUCTION_FILLS_PER_BLOCK,
     AUCTION_ORDERS_PER_BLOCK,
@@ -277,6 +275,7 @@ def pairs(c: Context, slot: int, run: Run, work: Work, dry: bool) -> None:
     """
     t = c.t
     market = t.row(Table.MARKETS, slot)
+    run.maker.market, run.maker.interest_lots = slot, market.open_interest_lots
     bid = first_order(t, market.bid_best, Side.BUY, run.price)
     ask = first_order(t, market.ask_best, Side.SELL, run.price)
     bid_left = ask_left = 0
@@ -339,8 +338,7 @@ def may_trade(
         return 0, End.SELF_TRADE
     found, end = offered(c, run.maker, market, order, lots)
     if found and found < lots:
-        limited = order.flags & Flag.REDUCE_ONLY or market.status == MarketStatus.REDUCE_ONLY
-        return found, End.REDUCE_ONLY if limited else End.MARGIN
+        return found, End.REDUCE_ONLY if reduces_alone(c.t, market, order) else End.MARGIN
     return found, end
 
 
@@ -375,17 +373,19 @@ def cross_fill(c: Context, bid: int, ask: int, lots: int, price: int) -> None:
     market = t.row(Table.MARKETS, buy.market)
     value = rules.notional(price, lots, market.quantum_e6)
     fees, positions, gains = [], [], []
+    opened = 0
     for slot, order in ((bid, buy), (ask, sell)):
         account = t.row(Table.ACCOUNTS, order.account)
         maker_ppm, _ = fee_rates(t, account, market.fee_schedule, c.time_ms)
         fee = rules.ppm_ceil(value, max(maker_ppm, 0))
         reserve(account, market, order, order.remaining, order.remaining - lots)
+        settle(t, account, position_open(account, order.market), order.market)
         position, realized = book_fill(
             account, order.market, market, order.side, lots, price, fee
         )
         volume_add(account, value, c.time_ms)
         t.put(Table.ACCOUNTS, order.account, account)
-        market.open_interest_lots += long_change(position, order.side, lots)
+        opened += long_change(position, order.side, lots)
         level = t.row(Table.LEVELS, order.level)
         level.lots -= lots
         t.put(Table.LEVELS, order.level, level)
@@ -413,6 +413,8 @@ def cross_fill(c: Context, bid: int, ask: int, lots: int, price: int) -> None:
         counter_realized_e6=gains[1],
     )
     market_traded(market, price, value)
+    market.open_interest_lots += opened
+    interest_rose(c, buy.market, opened)
     t.put(Table.MARKETS, buy.market, market)
     ledger = t.row(Table.LEDGER, 0)
     ledger.fees_e6 += sum(fees)
