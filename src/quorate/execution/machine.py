@@ -154,11 +154,13 @@ class KernelMachine:
             phase_auctions,
             phase_liquidation,
             phase_tick,
+            phase_triggers,
             sweeps,
         )
 
         self.kernels, self.indexes, self.sweeps = block, indexes, sweeps
         self.advice, self.phase_tick, self.phase_auctions = advice, phase_tick, phase_auctions
+        self.phase_triggers = phase_triggers
         self.phase_liquidation = phase_liquidation
         self.s: State = allocate(np.asarray(secrets, np.int64))
         self.fields = plain_fields(self.s)
@@ -235,6 +237,8 @@ class KernelMachine:
         self.sweeps.begin_block(self.s)
         if self.ledger["feeds_high"]:
             self._through(lambda at: self.phase_tick.run_tick(self.s, at))
+        if self.ledger["triggers_live"]:
+            self._through(lambda at: self.phase_triggers.triggers_tick(self.s, at))
         if now["tick"] and self.fields["parameters"][0]["switch"] not in SWITCHES_THAT_WAIT:
             self.phase_liquidation.scan(self.s)
             self._through(lambda at: self.phase_liquidation.run_liquidation(self.s, at))

@@ -7,6 +7,7 @@ else: links are followed, sums are formed anew, rules are written out here a sec
 from collections import Counter
 from typing import Any, Final
 
+from quorate.sim.conditional_checker import conditional_faults
 from quorate.types.records import ASSET_KEY, POSITION, ROW_DTYPES, Table
 
 Rows = dict[str, list[Any]]
@@ -463,4 +464,5 @@ def faults(image: Any, time_ms: int) -> list[str]:
     checker.triggers()
     checker.groups()
     checker.feeds()
+    checker.found.extend(conditional_faults(checker.columns, time_ms))
     return checker.found

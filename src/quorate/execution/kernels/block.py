@@ -36,6 +36,8 @@ from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
 from quorate.execution.kernels.oracle import vote_price
 from quorate.execution.kernels.orders import cancel, cancel_all, modify, place, prepare
+from quorate.execution.kernels.protection import set_group
+from quorate.execution.kernels.quotes import quote
 from quorate.execution.kernels.room import events_of_command, shortage
 from quorate.execution.kernels.rows import (
     emit,
@@ -52,6 +54,8 @@ from quorate.execution.kernels.signatures import (
 from quorate.execution.kernels.signers import begin_bundle
 from quorate.execution.kernels.state import DONE
 from quorate.execution.kernels.switches import set_band, set_feed, set_switch, set_voter
+from quorate.execution.kernels.trigger_rows import children_moved
+from quorate.execution.kernels.triggers import cancel_trigger, set_trigger
 from quorate.types.codes import End, EventKind, Op, Reject
 
 i8 = np.int64
@@ -61,6 +65,8 @@ RECEIPT, BUNDLE = int(EventKind.RECEIPT), int(EventKind.BUNDLE)
 OP_PLACE, OP_CANCEL, OP_CANCEL_CLIENT = int(Op.PLACE), int(Op.CANCEL), int(Op.CANCEL_CLIENT)
 OP_CANCEL_ALL, OP_MODIFY = int(Op.CANCEL_ALL), int(Op.MODIFY)
 OP_DEADMAN, OP_ISOLATE = int(Op.DEADMAN), int(Op.ISOLATE)
+OP_TRIGGER, OP_CANCEL_TRIGGER = int(Op.TRIGGER), int(Op.CANCEL_TRIGGER)
+OP_QUOTE, OP_GROUP = int(Op.QUOTE), int(Op.SET_GROUP)
 OP_APPROVE, OP_REVOKE = int(Op.APPROVE_AGENT), int(Op.REVOKE_AGENT)
 OP_WITHDRAW, OP_TRANSFER = int(Op.WITHDRAW), int(Op.TRANSFER)
 OP_OPEN, OP_FAUCET, OP_DEPOSIT = int(Op.OPEN_SUBACCOUNT), int(Op.FAUCET), int(Op.DEPOSIT)
@@ -83,6 +89,8 @@ def run_order_op(s, op, command):
         code = place(s, command)
         if code == OK:
             code = prepare(s)
+        s.now[0]["last_order"] = 0
+        s.now[0]["last_filled"] = 0
     elif op == OP_CANCEL:
         code = cancel(s, find_order(s, command["order_id"]))
     elif op == OP_CANCEL_CLIENT:
@@ -102,6 +110,9 @@ def run_order_op(s, op, command):
             order_cancel(s, taker["replaced"], END_REPLACED)
         take(s)
         now = s.now[0]
+        if taker["kept"]:
+            account = now["account"]
+            children_moved(s, account, taker["kept_id"], taker["order_id"], taker["filled"])
         now["receipt_end"] = taker["end"]
         now["receipt_side"] = taker["side"]
         now["receipt_market"] = taker["market"]
@@ -109,7 +120,25 @@ def run_order_op(s, op, command):
         now["receipt_price"] = taker["price"]
         now["receipt_filled"] = taker["filled"]
         now["receipt_remaining"] = taker["remaining"]
+        if op == OP_PLACE:
+            now["last_order"] = taker["order_id"]
+            now["last_filled"] = taker["filled"]
+            now["last_market"] = taker["market"]
+            now["last_side"] = taker["side"]
     return code
+
+
+@helper
+def run_conditional_op(s, op, commands, at):
+    """Triggers, mass quotes, groups of quotes."""
+    command = commands[at]
+    if op == OP_TRIGGER:
+        return set_trigger(s, command)
+    if op == OP_CANCEL_TRIGGER:
+        return cancel_trigger(s, command["order_id"])
+    if op == OP_QUOTE:
+        return quote(s, commands, at)
+    return set_group(s, command)
 
 
 @helper
@@ -202,6 +231,8 @@ def run_command(s, signer, commands, ledger_commands, listings, validators, at):
         code = run_order_op(s, op, command)
     elif op == OP_ISOLATE:
         code = isolate(s, i8(command["market"]), command["price"])
+    elif op >= OP_TRIGGER and op <= OP_GROUP:
+        code = run_conditional_op(s, op, commands, at)
     elif op <= OP_DEPOSIT:
         code = run_account_op(s, op, signer, ledger_commands[at], command["expiry_ms"])
     elif OP_RISK <= op <= OP_TIER:
@@ -218,6 +249,16 @@ def run_command(s, signer, commands, ledger_commands, listings, validators, at):
     event["price"] = now["receipt_price"]
     event["size"] = now["receipt_filled"]
     event["remaining"] = now["receipt_remaining"]
+
+
+@helper
+def records(command):
+    """How many records a command has."""
+    if command["op"] == OP_LIST:
+        return i8(2)
+    if command["op"] == OP_QUOTE:
+        return 1 + command["size"]
+    return i8(1)
 
 
 @kernel(
@@ -242,6 +283,9 @@ def run_block(s, bundles, commands, ledger_commands, listings, validators, order
                 return short
             now["command"] = cursor[1]
             if cursor[1] == 0:
+                now["last_order"] = 0
+                now["last_filled"] = 0
+                now["last_trigger"] = 0
                 code = begin_bundle(s, bundle)
                 if code != OK:
                     event = s.events[emit(s, BUNDLE)]
@@ -251,7 +295,7 @@ def run_block(s, bundles, commands, ledger_commands, listings, validators, order
             at = bundle["first"] + cursor[1]
             signer = bundle["signer"]
             run_command(s, signer, commands, ledger_commands, listings, validators, at)
-            cursor[1] += 2 if commands[at]["op"] == OP_LIST else 1
+            cursor[1] += records(commands[at])
         cursor[0] += 1
         cursor[1] = 0
     return DONE

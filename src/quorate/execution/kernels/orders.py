@@ -22,6 +22,7 @@ from quorate.execution.kernels.maps import find_client
 from quorate.execution.kernels.margin import assess, fee_tier
 from quorate.execution.kernels.match import fillable, owns, stp_mode
 from quorate.execution.kernels.perpetuals import perpetual_code
+from quorate.execution.kernels.protection import group_code
 from quorate.execution.kernels.rows import position_code, position_of
 from quorate.execution.kernels.scalars import (
     crosses,
@@ -31,6 +32,7 @@ from quorate.execution.kernels.scalars import (
     reducible,
 )
 from quorate.execution.kernels.sessions import session_order_code, session_spot_code
+from quorate.types.clearing_codes import ORDER_HAS_CHILDREN
 from quorate.types.codes import End, Flag, MarketKind, Reject, Side, Stp, Tif
 from quorate.types.limits import CASH_TRADING_MAX_E6, LEVELS_MAX, ORDERS_MAX, TIERS_PER_SCHEDULE
 
@@ -81,7 +83,18 @@ def place(s, command):
     taker["expiry_ms"] = command["expiry_ms"]
     taker["cloid_hi"] = command["cloid_hi"]
     taker["cloid_lo"] = command["cloid_lo"]
+    taker["group"] = command["aux"]
+    return placed(s)
+
+
+@helper
+def placed(s):
+    """Judge a new order that has been read into the taker."""
+    taker = s.taker[0]
+    taker["active"] = 0
     taker["replaced"] = 0
+    taker["group_slot"] = 0
+    taker["kept"] = 0
     code = market_code(s, taker["market"], taker["flags"], taker["tif"])
     if code == OK:
         code = size_code(s, taker["market"], taker["size"])
@@ -143,6 +156,10 @@ def place_code(s):
         s, account, taker["cloid_hi"], taker["cloid_lo"]
     ):
         return CLIENT_OPEN
+    if taker["group"]:
+        code = group_code(s, taker["group"])
+        if code != OK:
+            return code
     if taker["tif"] < IOC:
         most = i8(s.parameters[0]["orders_per_account_max"])
         if i8(s.accounts[account]["orders_count"]) >= most:
@@ -297,6 +314,10 @@ def modify(s, slot, command):
     taker["cloid_hi"] = order["cloid_hi"]
     taker["cloid_lo"] = order["cloid_lo"]
     taker["replaced"] = slot
+    taker["group"] = i8(order["group"])
+    taker["group_slot"] = i8(order["group_slot"])
+    taker["kept"] = i8(order["flags"]) & ORDER_HAS_CHILDREN
+    taker["kept_id"] = order["order_id"]
     code = size_code(s, taker["market"], size)
     if code != OK:
         return code

@@ -330,6 +330,8 @@ def order_free(s, slot):
     row["side"] = 0
     row["tif"] = 0
     row["flags"] = 0
+    row["group"] = 0
+    row["group_slot"] = 0
     row["newer"] = s.ledger[0]["orders_free"]
     s.ledger[0]["orders_free"] = slot
     s.orders_dirty[slot] = 1

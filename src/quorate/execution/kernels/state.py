@@ -52,14 +52,21 @@ def int64_fields(names: str) -> np.dtype[Any]:
 
 TAKER = int64_fields(
     "market side tif flags price size expiry_ms cloid_hi cloid_lo hold_ppm order_id "
-    "remaining filled end active replaced stamp fee_ppm value_e6 fee_e6 interest"
+    "remaining filled end active replaced stamp fee_ppm value_e6 fee_e6 interest "
+    "group group_slot kept kept_id hits"
 )
 NOW = int64_fields(
     "height time_ms bundle command account session events examined equity margin value "
     "maintenance close_out clears own_initial own_maintenance book_position receipt_end "
-    "receipt_side receipt_market receipt_order receipt_price receipt_filled receipt_remaining tick "
+    "receipt_side receipt_market receipt_order receipt_price receipt_filled receipt_remaining "
     "uncross_low uncross_high uncross_level uncross_surplus uncross_lots uncross_fills "
-    "uncross_changed uncross_short uncross_end uncross_dry uncross_real uncross_done"
+    "uncross_changed uncross_short uncross_end uncross_dry uncross_real uncross_done tick "
+    "last_order last_filled last_market last_side last_trigger last_trigger_command"
+)
+# A conditional order that is being judged; `parent` is its slot.
+DRAFT = int64_fields(
+    "market side kind trigger_ticks limit_ticks size flags trail_ppm parent_id watch state "
+    "peak_ticks parent"
 )
 CORE = int64_fields("map_mask")
 # The position that a liquidation works on, and what the tick has done so far.
@@ -89,6 +96,7 @@ STATE = np.dtype(
         ("parameters", r.PARAMETERS, (1,)),
         ("taker", TAKER, (1,)),
         ("now", NOW, (1,)),
+        ("draft", DRAFT, (1,)),
         ("core", CORE, (1,)),
         ("closing", CLOSING, (1,)),
         ("candidates", CANDIDATE, (limits.LIQUIDATIONS_PER_TICK_MAX,)),
@@ -165,6 +173,11 @@ STATE = np.dtype(
         ("maker_maintenance", "<i8", (limits.ACCOUNTS_MAX,)),
         ("maker_spent", "<i8", (limits.ACCOUNTS_MAX,)),
         ("maker_own", "<i8", (limits.ACCOUNTS_MAX, 2)),
+        # what a dry run has traded with groups of quotes
+        ("group_stamp", "<i8", (limits.GROUPS_MAX,)),
+        ("group_lots", "<i8", (limits.GROUPS_MAX,)),
+        ("group_delta", "<i8", (limits.GROUPS_MAX,)),
+        ("group_hit", "<i8", (limits.GROUPS_MAX,)),
         ("events", r.EVENT, (EVENT_ROWS,)),
     ],
     align=True,

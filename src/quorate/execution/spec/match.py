@@ -37,9 +37,11 @@ from quorate.execution.spec.guards import interest_rose
 from quorate.execution.spec.makers import offered, spend
 from quorate.execution.spec.margin import fee_rates, volume_add
 from quorate.execution.spec.positions import position_close_if_empty, position_open
+from quorate.execution.spec.protection import Tentative, group_filled, group_would_hit
 from quorate.execution.spec.rows import Account, Market, Order, Position
 from quorate.execution.spec.takers import Taker
-from quorate.types.clearing_codes import AuctionKind
+from quorate.execution.spec.trigger_rows import children_filled
+from quorate.types.clearing_codes import ORDER_HAS_CHILDREN, AuctionKind
 from quorate.types.codes import (
     End,
     EventKind,
@@ -50,7 +52,7 @@ from quorate.types.codes import (
     Stp,
     Tif,
 )
-from quorate.types.limits import VOLUME_MAX_E6
+from quorate.types.limits import PROTECTIONS_PER_COMMAND_MAX, VOLUME_MAX_E6
 from quorate.types.records import POSITION_ISOLATED, Table
 
 
@@ -69,7 +71,8 @@ def fillable(c: Context, taker: Taker) -> Reject:
     parameters = c.t.row(Table.PARAMETERS, 0)
     market = c.t.row(Table.MARKETS, taker.market)
     taker.interest_lots = market.open_interest_lots
-    left, fills, examined = taker.size, 0, 0
+    left, fills, examined, hits = taker.size, 0, 0, 0
+    groups: dict[int, Tentative] = {}
     level_slot = best_level(market, 1 - taker.side)
     while level_slot:
         level = c.t.row(Table.LEVELS, level_slot)
@@ -79,13 +82,17 @@ def fillable(c: Context, taker: Taker) -> Reject:
             return Reject.PRICE_OUTSIDE_BAND
         slot = level.head
         while slot:
+            order = c.t.row(Table.ORDERS, slot)
+            if order.group_slot in groups and groups[order.group_slot].hit:
+                slot = order.newer
+                continue
             if (
                 examined == parameters.orders_examined_per_command_max
                 or fills == parameters.fills_per_command_max
+                or hits == PROTECTIONS_PER_COMMAND_MAX
             ):
                 return Reject.FILL_OR_KILL_BEYOND_WORK_LIMIT
             examined += 1
-            order = c.t.row(Table.ORDERS, slot)
             if not order_dead(c, order):
                 if owns(c, taker, order.account):
                     if stp_mode(taker) != Stp.CANCEL_MAKER:
@@ -101,6 +108,10 @@ def fillable(c: Context, taker: Taker) -> Reject:
                         if order.account in taker.makers:
                             sign = 1 if order.side == Side.BUY else -1
                             taker.makers[order.account].tentative += sign * lots
+                        if order.group_slot and group_would_hit(c, groups, order, market, lots):
+                            hits += 1
+                            slot = order.newer
+                            continue
                         if lots < order.remaining:
                             continue  # `match` looks at it again, finds nothing and cancels it
             slot = order.newer
@@ -150,7 +161,9 @@ def resting(c: Context, taker: Taker) -> Order:
         hold_ppm=taker.hold_ppm,
         side=taker.side,
         tif=taker.tif,
-        flags=taker.flags & Flag.REDUCE_ONLY,
+        flags=taker.flags & Flag.REDUCE_ONLY | taker.kept,
+        group=taker.group,
+        group_slot=taker.group_slot,
     )
 
 
@@ -171,6 +184,7 @@ def match(c: Context, taker: Taker) -> None:
         if (
             examined == parameters.orders_examined_per_command_max
             or fills == parameters.fills_per_command_max
+            or taker.hits == PROTECTIONS_PER_COMMAND_MAX
         ):
             taker.end = End.WORK_LIMIT
             return
@@ -311,8 +325,19 @@ def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
     ledger = t.row(Table.LEDGER, 0)
     ledger.fees_e6 += taker_fee + maker_fee
     t.put(Table.LEDGER, 0, ledger)
+    taker.hits += maker_filled(c, slot, market, lots, maker.price)
+
+
+def maker_filled(c: Context, slot: int, market: Market, lots: int, price: int) -> bool:
+    """What follows a resting order's fill: its triggers arm, it goes if it is empty, and its group
+    is protected; whether that froze the group, so that other orders went too.
+    """
+    maker = c.t.row(Table.ORDERS, slot)
+    if maker.flags & ORDER_HAS_CHILDREN:
+        children_filled(c.t, maker.account, maker.order_id, lots)
     if not maker.remaining:
-        order_remove(t, slot)
+        order_remove(c.t, slot)
+    return bool(maker.group_slot) and group_filled(c, maker, market, lots, price)
 
 
 def book_fill(

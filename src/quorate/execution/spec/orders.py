@@ -18,10 +18,13 @@ from quorate.execution.spec.margin import assess, fee_rates
 from quorate.execution.spec.match import fillable, owns, take
 from quorate.execution.spec.perpetuals import perpetual_code
 from quorate.execution.spec.positions import position_code, position_of
+from quorate.execution.spec.protection import group_code
 from quorate.execution.spec.rows import Account, Market, Order
 from quorate.execution.spec.sessions import session_order_code, session_spot_code
 from quorate.execution.spec.tables import Tables
 from quorate.execution.spec.takers import Taker
+from quorate.execution.spec.trigger_rows import children_moved
+from quorate.types.clearing_codes import ORDER_HAS_CHILDREN
 from quorate.types.codes import (
     End,
     Flag,
@@ -106,6 +109,10 @@ def place_code(c: Context, taker: Taker) -> Reject:
         c.account, taker.cloid_hi, taker.cloid_lo
     ):
         return Reject.CLIENT_ID_ALREADY_OPEN
+    if taker.group:
+        code, taker.group_slot = group_code(c, taker.group)
+        if code:
+            return code
     if taker.tif in (Tif.GTC, Tif.GTT):
         if account.orders_count >= c.t.row(Table.PARAMETERS, 0).orders_per_account_max:
             return Reject.ORDERS_OPEN_TOO_MANY_CANCEL_SOME
@@ -249,6 +256,9 @@ def modify(
         expiry_ms=order.expiry_ms,
         cloid_hi=order.cloid_hi,
         cloid_lo=order.cloid_lo,
+        group=order.group,
+        group_slot=order.group_slot,
+        kept=order.flags & ORDER_HAS_CHILDREN,
     )
     code = size_code(market, size)
     if code:
@@ -275,6 +285,8 @@ def modify(
         return code
     order_cancel(c, slot, End.REPLACED)
     take(c, taker)
+    if taker.kept:
+        children_moved(c.t, c.account, order.order_id, taker.order_id, taker.filled)
     report(taker, receipt)
     return Reject.OK
 

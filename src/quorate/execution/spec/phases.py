@@ -15,6 +15,7 @@ from quorate.execution.spec.rows import Chain
 from quorate.execution.spec.sweeps import sweep
 from quorate.execution.spec.switches import gap_begin
 from quorate.execution.spec.tables import Tables
+from quorate.execution.spec.triggers import triggers_tick
 from quorate.execution.spec.uncross import auctions_end
 from quorate.types.records import NO_BUNDLE, Table
 
@@ -25,11 +26,14 @@ def begin(c: Context) -> None:
     changes_begin(c)
     gap_begin(c)
     sweep(c)
-    if tick_begins(c):
+    tick = tick_begins(c)
+    if tick:
         oracle_tick(c)
         marks_tick(c)
         bands_tick(c)
         rates_tick(c)
+    triggers_tick(c)
+    if tick:
         liquidation_tick(c)
 
 
