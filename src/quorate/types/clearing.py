@@ -142,8 +142,11 @@ EVENT_WORDS: Final = 11
 #   MARKED      a tick's new mark with its three candidates (0 = missing) and the index
 #   FUNDED      one funding payment of a market
 #   LIQUIDATED  one step of a liquidation; end = Standing before, side = of the position, code =
-#               LiquidationStep, counter_account = vault or 0; the bucket's worth before and after
-#   DELEVERAGED one counterparty of a deleveraging: account = who is wound up
+#               LiquidationStep, counter_account = vault or 0; the bucket's worth before and after;
+#               position before; cash_e6 is what the bucket received. Of CANCELLED_ORDERS: market =
+#               the bucket, lots = how many orders
+#   DELEVERAGED one counterparty of a deleveraging: account = who is wound up; both positions and
+#               the unhedged lots before; code = 1 where a hedge was taken from
 #   TRIGGERED   a conditional order fired; order_id is the new order's, 0 if it was refused (code);
 #               end = why what did not fill does not rest; trigger_ticks = the level it had
 #   TRIGGER_ENDED  end says why
