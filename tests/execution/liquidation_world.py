@@ -155,7 +155,7 @@ class World:
         for name in self.people:
             if rng.random() < 0.5:
                 rows.append(self.row(name, *self.commands(name)))
-            if rng.random() < 0.04:
+            if rng.random() < 0.06:
                 rows.append(self.deposit(name))
         if rng.random() < 0.1:
             rows.append(self.row("bridge", c.Deposit(0, address("vault"), 0, 60 * USD)))
@@ -171,10 +171,10 @@ class World:
         rng, found = self.rng, []
         for feed in (0, 1):
             draw = rng.random()
-            if draw < 0.6:
+            if draw < 0.45:
                 width = 0.004
-            elif draw < 0.88:
-                width = 0.03
+            elif draw < 0.75:
+                width = 0.012
             else:
                 width = self.jump
             price = self.prices[feed] * (1 + rng.uniform(-width, width))
