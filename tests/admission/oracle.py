@@ -9,20 +9,33 @@ from quorate.types.codes import Reject
 from quorate.types.records import COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION, VALIDATOR_COMMAND
 
 TRADING = {
-    1: "market side price size tif flags expiry_ms cloid_hi cloid_lo",
+    1: "market side price size tif flags expiry_ms cloid_hi cloid_lo aux",
     2: "order_id",
     3: "cloid_hi cloid_lo",
     4: "market",
     5: "order_id price size flags",
     6: "cloid_hi cloid_lo price size flags",
     7: "expiry_ms",
+    8: "market side tif flags price size expiry_ms order_id aux",
+    9: "order_id",
+    10: "market size aux",
+    11: "market price size expiry_ms order_id aux",
+    12: "market price",
     48: "market side price size expiry_ms order_id cloid_hi cloid_lo aux",
     49: "market side",
     50: "market price size order_id",
     51: "market price size",
     52: "market price cloid_hi cloid_lo",
     53: "price size",
+    55: "market price size order_id",
+    56: "market side price size expiry_ms order_id",
+    57: "market price cloid_hi cloid_lo",
+    59: "market side",
+    60: "price size order_id",
+    61: "market price size order_id",
     64: "market price",
+    65: "market price size",
+    254: "price size expiry_ms order_id",
 }
 LEDGER = {
     16: "address expiry_ms amount limit_a limit_b",
@@ -31,14 +44,19 @@ LEDGER = {
     19: "asset address sub amount",
     20: "sub",
     21: "amount",
+    22: "asset amount",
     32: "asset address sub amount limit_a",
+    58: "address amount",
 }
 TAIL = {255: "base_asset name lot_units margin_schedule fee_schedule slippage_max_ppm"}
 REGISTER = {54: "key_type key power"}
-FLAGS_ALLOWED = {1: 0x7F, 5: 0x3C, 6: 0x3C}
+FLAGS_ALLOWED = {1: 0x7F, 5: 0x3C, 6: 0x3C, 8: 0x1F}
 ANY_SIGN = {(1, "cloid_hi"), (1, "cloid_lo"), (3, "cloid_hi"), (3, "cloid_lo")}
 ANY_SIGN |= {(6, "cloid_hi"), (6, "cloid_lo"), (50, "size"), (52, "cloid_hi"), (52, "cloid_lo")}
-SIDES = {1: range(2), 48: range(1, 3), 49: range(1, 5)}
+ANY_SIGN |= {(12, "price"), (55, "size"), (57, "cloid_hi"), (57, "cloid_lo")}
+SIDES = {1: range(2), 8: range(2), 48: range(1, 3), 49: range(1, 5), 56: range(4), 59: range(1, 5)}
+TIFS = {1: range(4), 8: range(3)}
+LEVELS_MAX = 32
 
 
 def name_is_sound(raw: bytes) -> bool:
@@ -83,13 +101,15 @@ def command_code(record: bytes) -> Reject:
             return Reject.FIELD_MUST_BE_IN_RANGE
     if op in SIDES and row["side"] not in SIDES[op]:
         return Reject.FIELD_MUST_BE_IN_RANGE
-    if op == 1 and row["tif"] > 3:
+    if op in TIFS and row["tif"] not in TIFS[op]:
         return Reject.FIELD_MUST_BE_IN_RANGE
     if op == 1 and not order_agrees(row):
         return Reject.FLAGS_MUST_AGREE
-    if op == 52 and not name_is_sound(record[40:56]):
+    if op in (52, 57) and not name_is_sound(record[40:56]):
         return Reject.FIELD_MUST_BE_IN_RANGE
     if op == 54 and not key_is_sound(int(row["key_type"]), bytes(record[7:40])):
+        return Reject.FIELD_MUST_BE_IN_RANGE
+    if op == 10 and not 1 <= row["size"] <= LEVELS_MAX:
         return Reject.FIELD_MUST_BE_IN_RANGE
     if op == 255 and not name_is_sound(row["name"].tobytes()):
         return Reject.FIELD_MUST_BE_IN_RANGE
@@ -104,18 +124,22 @@ def key_is_sound(key_type: int, key: bytes) -> bool:
 
 def commands_code(data: bytes) -> Reject:
     """Judge commands in order; the first that is wrong decides."""
-    before = 0
+    wanted: list[int] = []
     for at in range(0, len(data), 64):
         record = data[at : at + 64]
-        if before == 48 and record[0] != 255:
+        due = wanted.pop() if wanted else None
+        if due is not None and record[0] != due:
             return Reject.CONTINUATION_MUST_FOLLOW_ITS_HEAD
         code = command_code(record)
         if code != Reject.OK:
             return code
-        if record[0] == 255 and before != 48:
+        if due is None and record[0] in (254, 255):
             return Reject.CONTINUATION_MUST_FOLLOW_ITS_HEAD
-        before = record[0]
-    return Reject.CONTINUATION_MUST_FOLLOW_ITS_HEAD if before == 48 else Reject.OK
+        if record[0] == 48:
+            wanted = [255]
+        elif record[0] == 10:
+            wanted = [254] * int.from_bytes(record[16:24], "little")
+    return Reject.CONTINUATION_MUST_FOLLOW_ITS_HEAD if wanted else Reject.OK
 
 
 def structure_code(data: bytes, kind: int, chain_id: int) -> Reject:

@@ -19,6 +19,7 @@ from tests.codec.test_genesis import MARKET
 
 CHAIN_ID = 77
 PLACE = c.encode_command(c.Place(1, 0, 100, 1))
+QUOTE = c.Quote(1, 3, (c.QuoteLevel(99, 5, 101, 5), c.QuoteLevel(98, 5, 102, 5)))
 LISTING = c.encode_command(c.ListMarket(1, MARKET))
 
 
@@ -76,6 +77,11 @@ def test_every_byte_of_every_operation() -> None:
         c.SetFeeTier(1, 2, -3, 4), c.SetMarginTier(1, 2, 3), c.AddAsset(1, 6, "WETH"),
         c.Upgrade(2, 50),
         c.SetValidator(2, b"\2" * 33, 5), c.SetMark(1, 5),
+        c.Trigger(1, 1, 2, 900, 5, 0x0F, 890, 44, 10_000), c.CancelTrigger(5), QUOTE,
+        c.SetGroup(1, 1000, 5, 6, 7, 8), c.Isolate(1, -5), c.Donate(1, 5),
+        c.SetRisk(1, 2, -3, 4), c.SetBand(1, 3, 1000, 5, 6, 7), c.SetFeed(0, "BTC", 5),
+        c.SetVoter(bytes(range(20)), 5), c.SetSwitch(3, 2), c.SetGlobal(1, 2, 3),
+        c.ScheduleTier(1, 2, 3, 4), c.VotePrice(0, 5, 6),
     ]  # fmt: skip
     assert [sample.op for sample in samples] == list(c.COMMANDS)
     for sample in samples:
@@ -84,6 +90,15 @@ def test_every_byte_of_every_operation() -> None:
         for at in range(32, len(sound) - 65):
             for value in (0, 1, 2, 4, 5, 0x20, 0x41, 0x7F, 0x80, 0xFF):
                 code_of(changed(sound, at, value))
+
+
+def test_a_quote_takes_no_more_than_a_bundle() -> None:
+    level = c.QuoteLevel(1, 1, 2, 1)
+    full = c.encode_command(c.Quote(1, 0, (level,) * 31))
+    assert code_of(bundle(full * 32)) == Reject.OK
+    assert code_of(bundle(PLACE + full * 31 + full[:-64])) == (
+        Reject.CONTINUATION_MUST_FOLLOW_ITS_HEAD
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,6 +150,23 @@ def test_continuations() -> None:
     assert code_of(bundle(head + tail + PLACE + head + tail)) == Reject.OK
     for commands in (head, tail, head + PLACE, PLACE + tail, head + tail + tail, head + head):
         assert code_of(bundle(commands)) == refused
+
+
+def test_levels_of_a_quote() -> None:
+    refused = Reject.CONTINUATION_MUST_FOLLOW_ITS_HEAD
+    data = c.encode_command(QUOTE)
+    head, level = data[:64], data[64:128]
+    assert code_of(bundle(PLACE + data + LISTING + data + PLACE)) == Reject.OK
+    for commands in (
+        head, level, head + level, head + level + PLACE, data + level, head + head,
+        head + LISTING[64:] + level, LISTING[:64] + level, PLACE + level,
+    ):  # fmt: skip
+        assert code_of(bundle(commands)) == refused
+    for count, code in ((0, 107), (1, 0), (32, 0), (33, 107), (2**63 - 1, 107)):
+        said = head[:16] + count.to_bytes(8, "little") + head[24:]
+        assert code_of(bundle(said + level * min(count, 40))) == code
+    # A negative count is a range, whatever follows.
+    assert code_of(bundle(head[:16] + b"\xff" * 8 + head[24:] + level)) == 107
 
 
 def test_header_rules() -> None:

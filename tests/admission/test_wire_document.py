@@ -13,28 +13,61 @@ from quorate.codec.eip712 import STRUCTS, struct_text
 from quorate.codec.items import decode_items
 from quorate.codec.layout import LAYOUTS, Form
 from quorate.types import limits
+from quorate.types.clearing import EVENT_WORDS_OF
+from quorate.types.codes import EventKind, Op
+from quorate.types.records import Table
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "wire.md").read_text(encoding="ascii")
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "wire.md"
+TEXT = DOCUMENT.read_text(encoding="ascii")
 EXAMPLE = tomllib.loads(re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)[0])
-BYTE = {"side", "tif", "flags", "kind", "status", "key_type"}
+ROW = r"^\| (\d+) \| ([A-Z_]+) \| (.*) \|$"
+BYTE = {"side", "tif", "flags", "kind", "status", "key_type", "band", "switch"}
 U32 = {"market", "asset", "slot", "sub", "base_asset", "margin_schedule", "fee_schedule"}
+U32 |= {"feed", "account"}
+SIGNED = {"maker_ppm", "amount_e6", "value"}
+NARROW = {(Op.SET_GROUP, "group")}
 
 
 def test_the_table_of_commands_is_the_layout() -> None:
-    rows = re.findall(r"^\| (\d+) \| ([A-Z_]+) \| (.*) \|$", TEXT, re.MULTILINE)
+    rows = re.findall(ROW, TEXT.split("## Events")[0], re.MULTILINE)
     assert rows == [
         (str(int(op)), op.name, ", ".join(f"{field.name} @{field.offset}" for field in fields))
         for op, fields in LAYOUTS.items()
     ]
 
 
+def events_table() -> str:
+    """What docs/wire.md must say of the words of the clearing house's events."""
+    return "".join(
+        f"| {int(EventKind[name])} | {name} | {' '.join(text.split())} |\n"
+        for name, text in EVENT_WORDS_OF.items()
+    )
+
+
+@pytest.mark.tables
+def test_the_table_of_events_is_that_of_the_readings(rewrite: bool) -> None:
+    text = DOCUMENT.read_text(encoding="ascii")
+    after = text.partition("| kind | name | words |\n|---|---|---|\n")[2]
+    old = after.split("\n\n")[0] + "\n"
+    if rewrite:
+        DOCUMENT.write_text(text.replace(old, events_table()), encoding="ascii")
+        old = events_table()
+    assert old == events_table()
+
+
+def test_every_table_is_named_in_order() -> None:
+    names = ", ".join(f"{int(table)} {table.name.lower().replace('_', ' ')}" for table in Table)
+    assert names in " ".join(TEXT.split())
+
+
 def test_widths_follow_from_names_as_the_text_says() -> None:
-    for fields in LAYOUTS.values():
+    for op, fields in LAYOUTS.items():
         for field in fields:
             if field.form == Form.INT:
-                expected = 1 if field.name in BYTE else 4 if field.name in U32 else 8
+                is_u32 = field.name in U32 or (op, field.name) in NARROW
+                expected = 1 if field.name in BYTE else 4 if is_u32 else 8
                 assert field.width == expected, field.name
-                assert field.low >= 0 or field.name == "maker_ppm"
+                assert field.low >= 0 or field.name in SIGNED
 
 
 def test_the_messages_are_those_of_the_code() -> None:

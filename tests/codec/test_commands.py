@@ -63,6 +63,35 @@ def test_a_listing_reads_back_as_two_numpy_records(spec: values.MarketSpec) -> N
     assert tail["slippage_max_ppm"] == spec.slippage_max_ppm
 
 
+def test_a_quote_reads_back_as_a_head_and_its_levels() -> None:
+    levels = (c.QuoteLevel(99, 5, 101, 6), c.QuoteLevel(98, 7, 0, 0))
+    data = c.encode_command(c.Quote(3, 2, levels))
+    rows = np.frombuffer(data, COMMAND)
+    assert rows["op"].tolist() == [10, 254, 254]
+    assert (rows[0]["market"], rows[0]["size"], rows[0]["aux"]) == (3, 2, 2)
+    assert rows["price"].tolist() == [0, 99, 98] and rows["size"].tolist() == [2, 5, 7]
+    assert rows["expiry_ms"].tolist() == [0, 101, 0] and rows["order_id"].tolist() == [0, 6, 0]
+    after = c.encode_command(c.CancelAll())
+    assert c.decode_commands(data + after) == [c.Quote(3, 2, levels), c.CancelAll()]
+
+
+def test_a_trigger_reads_back_as_a_numpy_record() -> None:
+    trigger = c.Trigger(7, 1, 2, 900, 5, 0x0F, 890, 44, 10_000)
+    row = np.frombuffer(c.encode_command(trigger), COMMAND)[0]
+    assert (row["op"], row["market"], row["side"], row["tif"], row["flags"]) == (8, 7, 1, 2, 15)
+    assert (row["price"], row["size"], row["expiry_ms"]) == (900, 5, 890)
+    assert (row["order_id"], row["aux"]) == (44, 10_000)
+
+
+def test_money_moves_by_the_ledger_reading() -> None:
+    row = np.frombuffer(c.encode_command(c.Donate(3, 10**9)), LEDGER_COMMAND)[0]
+    assert (row["op"], row["asset"], row["amount"]) == (22, 3, 10**9)
+    voter = np.frombuffer(c.encode_command(c.SetVoter(bytes(range(20)), 9)), LEDGER_COMMAND)[0]
+    assert (voter["op"], voter["address"].tobytes(), voter["amount"]) == (58, bytes(range(20)), 9)
+    out = np.frombuffer(c.encode_command(c.Isolate(3, -5)), COMMAND)[0]
+    assert (out["op"], out["market"], out["price"]) == (12, 3, -5)
+
+
 def test_a_validator_reads_back_as_a_numpy_record() -> None:
     key = c.validator_key(KeyType.ED25519, bytes(range(32)))
     row = np.frombuffer(c.encode_command(c.SetValidator(1, key, 9)), VALIDATOR_COMMAND)[0]
@@ -108,6 +137,16 @@ def test_rows_equal_the_builders() -> None:
         c.Modify(1, 1, 1, flags=0x01),
         c.SetStatus(1, 0),
         c.SetStatus(1, 5),
+        c.SetSwitch(1, 0),
+        c.SetSwitch(1, 5),
+        c.Trigger(1, 0, 3, 5),
+        c.Trigger(1, 2, 0, 5),
+        c.Trigger(1, 0, 0, 5, flags=0x20),
+        c.SetBand(1, 4, 1, 1, 1, 1),
+        c.Donate(1, -1),
+        c.SetRisk(1, -1, 0),
+        c.SetFeed(0, "a b"),
+        c.SetVoter(bytes(19), 1),
         c.RevokeAgent(bytes(19)),
         c.RevokeAgent(5),
         c.SetValidator(0, bytes(33), 1),
@@ -127,7 +166,12 @@ def test_a_value_out_of_bounds_stops_its_caller(command: c.Command) -> None:
 def test_dataclasses_and_layouts_name_the_same_fields_in_the_same_order() -> None:
     for op, kind in c.COMMANDS.items():
         names = [field.name for field in dataclasses.fields(kind)]
-        if op == Op.LIST_MARKET:
+        if op == Op.QUOTE:
+            assert names == ["market", "group", "levels"]
+            assert {field.name for field in LAYOUTS[op]} == {"market", "group", "levels_count"}
+            level = [field.name for field in dataclasses.fields(c.QuoteLevel)]
+            assert level == [field.name for field in LAYOUTS[Op.QUOTE_LEVEL]]
+        elif op == Op.LIST_MARKET:
             assert names == ["market", "spec"]
             layout = {field.name for part in (op, Op.CONTINUATION) for field in LAYOUTS[part]}
             spec = {field.name for field in dataclasses.fields(values.MarketSpec)}
@@ -147,7 +191,7 @@ def test_unused_bits_are_those_outside_the_fields() -> None:
     assert mask[0] == 0xFF and mask[3] == 0x3C
     assert [i for i in range(64) if mask[i]] == [0, 3, *range(8, 24), *range(32, 40)]
     assert used_bits(Op.PLACE)[3] == 0x7F
-    assert used_bits(Op.PLACE)[32:40] == bytes(8) and used_bits(Op.PLACE)[56:] == bytes(8)
+    assert used_bits(Op.PLACE)[32:40] == bytes(8) and used_bits(Op.PLACE)[56:] == b"\xff" * 8
     for op, fields in LAYOUTS.items():
         assert all(field.form != Form.INT or field.bits for field in fields), op
 

@@ -2,13 +2,31 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
-from quorate.codec.genesis import GenesisInvalid, decode_genesis, encode_genesis, genesis_hash
+from quorate.codec.genesis import (
+    GenesisInvalid,
+    canonical,
+    decode_genesis,
+    encode_genesis,
+    genesis_hash,
+    tree_of,
+)
 from quorate.types.blocks import AssetSpec, FeeTier, Genesis, MarginTier, MarketSpec
+from quorate.types.clearing import GLOBALS, RISK_PARAMETERS
+from quorate.types.clearing_spec import (
+    BandSpec,
+    ClearingSpec,
+    FeedSpec,
+    GlobalSpec,
+    RiskSpec,
+    VoterSpec,
+)
 from tests.codec import values
 
 MARKET = MarketSpec(
@@ -33,6 +51,19 @@ GENESIS = Genesis(
     markets=(MARKET,),
 )
 
+CLEARED = replace(
+    GENESIS,
+    clearing=ClearingSpec(
+        vault=b"\x0c" * 20,
+        feeds=(FeedSpec("BTC", 5),),
+        voters=(VoterSpec(b"\x0d" * 20, 9),),
+        numbers=GlobalSpec(),
+        markets=(RiskSpec(1, interest_e9=-100, bands=(BandSpec(60_000, 50_000, 50_000, 9_000),)),),
+    ),
+)
+CLEARING_TEXT = '"clearing":' + canonical(tree_of(CLEARED.clearing)).decode()
+VOTERS_TEXT = '"voters":[{"address":"0x' + "0d" * 20 + '","weight":9}]'
+
 
 @settings(max_examples=50)
 @given(values.GENESES)
@@ -49,8 +80,62 @@ def test_the_bytes_are_sorted_and_dense() -> None:
     assert data == json.dumps(json.loads(data), sort_keys=True, separators=(",", ":")).encode()
 
 
-def refusal(old: str, new: str) -> str:
-    text = encode_genesis(GENESIS).decode()
+def test_without_a_clearing_house_the_hash_is_what_it_always_was() -> None:
+    """The text has no such key, so that chains of before keep their genesis and its hash."""
+    assert b"clearing" not in encode_genesis(GENESIS)
+    assert genesis_hash(GENESIS).hex() == (
+        "acfe673ef7f27aca7555bd2492fb82bdeacb3069ec48c5ebc00ade51b8456cc3"
+    )
+    assert decode_genesis(encode_genesis(GENESIS)).clearing is None
+
+
+def test_a_clearing_house_stands_whole_in_the_text() -> None:
+    tree = json.loads(encode_genesis(CLEARED))["clearing"]
+    assert sorted(tree) == ["feeds", "markets", "numbers", "vault", "voters"]
+    assert sorted(tree["numbers"]) == sorted(GLOBALS)
+    assert sorted(tree["markets"][0]) == sorted([*RISK_PARAMETERS, "bands", "market"])
+    assert genesis_hash(CLEARED) != genesis_hash(GENESIS)
+    assert decode_genesis(encode_genesis(CLEARED)) == CLEARED
+
+
+def numbered(tree: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Every integer of a clearing house: its path, the object that has it, its key."""
+    for path, part in (
+        ("clearing.feeds[0]", tree["feeds"][0]),
+        ("clearing.voters[0]", tree["voters"][0]),
+        ("clearing.numbers", tree["numbers"]),
+        ("clearing.markets[0]", tree["markets"][0]),
+        ("clearing.markets[0].bands[0]", tree["markets"][0]["bands"][0]),
+    ):
+        for key, value in part.items():
+            if isinstance(value, int):
+                yield f"{path}.{key}", part, key
+
+
+def test_every_number_of_a_clearing_house_is_asked_for_its_form() -> None:
+    """Missing, no integer, true, below zero (but for the interest), above an int64."""
+    tree = json.loads(encode_genesis(CLEARED))
+    paths = [path for path, _, _ in numbered(tree["clearing"])]
+    assert len(paths) == 1 + 1 + len(GLOBALS) + 1 + len(RISK_PARAMETERS) + 4
+    for path, part, key in list(numbered(tree["clearing"])):
+        kept = part[key]
+        for wrong in ("7", True, None, [7], -1, -(2**63), 2**63):
+            if key == "interest_e9" and wrong == -1:
+                continue
+            part[key] = wrong
+            with pytest.raises(GenesisInvalid) as caught:
+                decode_genesis(canonical(tree))
+            assert str(caught.value).startswith(f"{path} must be an integer from")
+        del part[key]
+        with pytest.raises(GenesisInvalid) as caught:
+            decode_genesis(canonical(tree))
+        assert str(caught.value) == f"{path} is missing."
+        part[key] = kept
+    assert decode_genesis(canonical(tree)) == CLEARED
+
+
+def refusal(old: str, new: str, genesis: Genesis = GENESIS) -> str:
+    text = encode_genesis(genesis).decode()
     assert old in text
     with pytest.raises(GenesisInvalid) as caught:
         decode_genesis(text.replace(old, new, 1).encode())
@@ -87,6 +172,31 @@ def refusal(old: str, new: str) -> str:
 )
 def test_a_wrong_genesis_is_refused_in_one_sentence(old: str, new: str, said: str) -> None:
     assert refusal(old, new).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"clearing":{', '"clearing":5,"x":{', "x is not a field of the genesis"),
+        ('"clearing":{', '"clearing":{"color":1,', "clearing.color is not a field of the genesis"),
+        (CLEARING_TEXT, '"clearing":5', "clearing must be an object."),
+        (CLEARING_TEXT, '"clearing":null', "clearing must be an object."),
+        (CLEARING_TEXT, '"clearing":{}', "clearing.vault is missing."),
+        ('"vault":"0x0c', '"vault":"0x0C', 'clearing.vault must be "0x" and 40 lowercase hex'),
+        ('"feeds":[{"name":"BTC"', '"feeds":[{"name":""', "clearing.feeds[0].name must be 1 to 16"),
+        ('"feeds":[{"name":"BTC","price_ticks":5}]', '"feeds":[]', "clearing.feeds must be a list"),
+        ('"address":"0x0d', '"address":"0x0', 'clearing.voters[0].address must be "0x" and 40'),
+        (VOTERS_TEXT, '"voters":[]', "clearing.voters must be a list of 1 to 32 entries."),
+        (VOTERS_TEXT, '"voters":{}', "clearing.voters must be a list of 1 to 32 entries."),
+        ('"bands":[', '"bands":[1,1,1,1,', "clearing.markets[0].bands must be a list of 0 to 4"),
+        ('"bands":[', '"bands":[1,', "clearing.markets[0].bands[0] must be an object."),
+        ('"bands":[{', '"bands":[{"a":1,', "clearing.markets[0].bands[0].a is not a field"),
+        ('"mode":1,', '"mode":1,"moda":1,', "clearing.markets[0].moda is not a field"),
+        ('"gate_ms":60000', '"gate_ms":6e4', "The number 6e4 must be written as an integer."),
+    ],
+)
+def test_a_wrong_clearing_house_is_refused_in_one_sentence(old: str, new: str, said: str) -> None:
+    assert refusal(old, new, CLEARED).startswith(said)
 
 
 @pytest.mark.parametrize(

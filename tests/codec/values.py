@@ -1,5 +1,7 @@
 """Hypothesis strategies of commands, items, blocks and genesis, by the types' own bounds."""
 
+from dataclasses import fields
+
 from hypothesis import strategies as st
 
 from quorate.codec import commands as c
@@ -12,6 +14,14 @@ from quorate.types.blocks import (
     Item,
     MarginTier,
     MarketSpec,
+)
+from quorate.types.clearing_spec import (
+    BandSpec,
+    ClearingSpec,
+    FeedSpec,
+    GlobalSpec,
+    RiskSpec,
+    VoterSpec,
 )
 from quorate.types.codes import Flag, KeyType, Tif
 
@@ -39,8 +49,9 @@ def places(draw: st.DrawFn) -> c.Place:
     expiry_ms = draw(st.integers(1, limits.INT64_MAX)) if tif == Tif.GTT else 0
     side = draw(st.sampled_from([0, 1]))
     return c.Place(
-        draw(U32), side, price, draw(POSITIVE), int(tif), int(flags), expiry_ms, draw(CLOIDS)
-    )
+        draw(U32), side, price, draw(POSITIVE), int(tif), int(flags), expiry_ms, draw(CLOIDS),
+        draw(POSITIVE),
+    )  # fmt: skip
 
 
 MODIFY_FLAGS = st.builds(lambda stp, rest: stp | rest, STP, st.sampled_from([0, 0x10, 0x20, 0x30]))
@@ -78,8 +89,33 @@ VALIDATORS = st.one_of(
     st.builds(c.SetValidator, st.just(int(KeyType.ED25519)), ED25519_KEYS, POSITIVE),
     st.builds(c.SetValidator, st.just(int(KeyType.SECP256K1)), SECP256K1_KEYS, POSITIVE),
 )
+SIGNED = st.integers(-(2**63), limits.INT64_MAX)
+LEVELS = st.builds(c.QuoteLevel, POSITIVE, POSITIVE, POSITIVE, POSITIVE)
+CLEARING = st.one_of(
+    st.builds(
+        c.Trigger, U32, st.integers(0, 1), st.integers(0, 2), POSITIVE, POSITIVE,
+        st.integers(0, 31), POSITIVE, POSITIVE, POSITIVE,
+    ),
+    st.builds(c.CancelTrigger, POSITIVE),
+    st.builds(
+        c.Quote, U32, POSITIVE,
+        st.lists(LEVELS, min_size=1, max_size=limits.QUOTE_LEVELS_MAX).map(tuple),
+    ),
+    st.builds(c.SetGroup, U32, POSITIVE, POSITIVE, POSITIVE, POSITIVE, POSITIVE),
+    st.builds(c.Isolate, U32, SIGNED),
+    st.builds(c.Donate, U32, POSITIVE),
+    st.builds(c.SetRisk, U32, POSITIVE, SIGNED, POSITIVE),
+    st.builds(c.SetBand, U32, st.integers(0, 3), POSITIVE, POSITIVE, POSITIVE, POSITIVE),
+    st.builds(c.SetFeed, U32, NAMES, POSITIVE),
+    st.builds(c.SetVoter, ADDRESSES, POSITIVE),
+    st.builds(c.SetSwitch, U32, st.integers(1, 4)),
+    st.builds(c.SetGlobal, POSITIVE, POSITIVE, POSITIVE),
+    st.builds(c.ScheduleTier, U32, POSITIVE, POSITIVE, POSITIVE),
+    st.builds(c.VotePrice, U32, POSITIVE, POSITIVE),
+)  # fmt: skip
 COMMANDS = st.one_of(
     places(),
+    CLEARING,
     st.builds(c.Cancel, POSITIVE),
     st.builds(c.CancelClient, CLOIDS),
     st.builds(c.CancelAll, U32),
@@ -126,6 +162,27 @@ def schedules(tiers: st.SearchStrategy) -> st.SearchStrategy:
     return st.lists(st.lists(tiers, min_size=1, max_size=3).map(tuple), max_size=3).map(tuple)
 
 
+def numbers(kind: type, **others: st.SearchStrategy) -> st.SearchStrategy:
+    """Draw a part of a clearing house whose other fields are integers."""
+    return st.builds(kind, **{each.name: others.get(each.name, POSITIVE) for each in fields(kind)})
+
+
+CLEARINGS = st.builds(
+    ClearingSpec,
+    vault=ADDRESSES,
+    feeds=st.lists(numbers(FeedSpec, name=NAMES), min_size=1, max_size=2).map(tuple),
+    voters=st.lists(numbers(VoterSpec, address=ADDRESSES), min_size=1, max_size=2).map(tuple),
+    numbers=numbers(GlobalSpec),
+    markets=st.lists(
+        numbers(
+            RiskSpec,
+            interest_e9=st.integers(-limits.INT64_MAX, limits.INT64_MAX),
+            bands=st.lists(numbers(BandSpec), max_size=2).map(tuple),
+        ),
+        max_size=2,
+    ).map(tuple),
+)
+
 GENESES = st.builds(
     Genesis,
     name=st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=64),
@@ -146,4 +203,5 @@ GENESES = st.builds(
     fee_schedules=schedules(FEE_TIERS),
     margin_schedules=schedules(MARGIN_TIERS),
     markets=st.lists(MARKETS, max_size=3).map(tuple),
+    clearing=st.one_of(st.none(), CLEARINGS),
 )

@@ -10,12 +10,13 @@ from quorate.commitment.events import EventTree
 from quorate.commitment.sha256 import U8, Tails
 from quorate.commitment.state_root import StateTree, TableShape
 from quorate.commitment.tree import TableView
-from quorate.types import records
+from quorate.types import clearing, records
 from quorate.types.records import Table
 
 GENESIS = bytes(range(32))
 CHAIN_ID = 4242
 HEIGHT = 1_000_007
+LIQUIDATED, TRIGGER_ENDED = 7, 8  # indexes of these events
 KEYS = sorted(
     (coincurve.PrivateKey(bytes([i]) * 32) for i in range(1, 5)),
     key=lambda key: key.public_key.format(),
@@ -85,12 +86,28 @@ def accounts_view() -> TableView:
     return TableView(as_bytes(rows), 3, lambda slots: Tails(pool, first[slots], sizes[slots]))
 
 
+def liquidated() -> Rows:
+    """Make the event of one step of a liquidation."""
+    row = np.zeros(1, clearing.EVENT_READINGS["LIQUIDATED"])
+    for name, value in {
+        "kind": 12, "end": 2, "code": 2, "side": 1, "market": 7, "account": 3,
+        "mark_ticks": 50_000, "price_ticks": 49_000, "lots": 5, "position": -12,
+        "equity_before_e6": 12_500_000, "maintenance_before_e6": 20_000_000,
+        "equity_after_e6": -1, "maintenance_after_e6": 5, "fee_e6": 0, "fund_e6": 250_000,
+        "cash_e6": 4,
+    }.items():  # fmt: skip
+        row[name] = value
+    return row
+
+
 def world() -> World:
     """Make the state of height HEIGHT and its signed checkpoint."""
     events = EventTree()
     event_table = random_rows(3, records.EVENT, 11)
     event_table["kind"] = 3
     event_table["kind"][9] = 6
+    event_table[LIQUIDATED] = np.frombuffer(liquidated().tobytes(), records.EVENT)[0]
+    event_table["kind"][TRIGGER_ENDED] = 15
     event_rows = as_bytes(event_table)
     chain = random_rows(4, records.CHAIN, 1)
     chain["height"] = HEIGHT

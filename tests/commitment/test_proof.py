@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quorate.commitment import proof, verifier
-from quorate.types import codes, records
+from quorate.types import clearing, codes, records
 from quorate.types.records import Table
 from tests.commitment import proof_world
 from tests.commitment.proof_world import GENESIS, KEYS, SIGNERS, World
@@ -81,6 +81,24 @@ def test_rows_are_written_in_words(world: World) -> None:
     assert any(line.startswith("  amount: ") for line in ledger)
 
 
+def test_a_liquidation_is_written_in_its_words(world: World) -> None:
+    """What a receipt says: step, prices, margin before and after, and where the money went."""
+    lines = lines_of(proof.exported(world.event(proof_world.LIQUIDATED)))
+    said = dict(line.strip().split(": ", 1) for line in lines if line.startswith("  "))
+    assert said["kind"] == "liquidated" and (said["end"], said["code"]) == ("2", "2")
+    assert said["side"] == "sell" and (said["market"], said["account"]) == ("7", "3")
+    assert (said["mark ticks"], said["price ticks"]) == ("50000", "49000")
+    assert (said["lots"], said["position"]) == ("5", "-12")
+    assert said["equity before"] == "12.500000" and said["equity after"] == "-0.000001"
+    assert said["maintenance before"] == "20.000000" and said["fund"] == "0.250000"
+    assert said["cash"] == "0.000004" and "order id" not in said
+
+
+def test_words_that_an_event_leaves_are_not_printed(world: World) -> None:
+    lines = lines_of(proof.exported(world.event(proof_world.TRIGGER_ENDED)))
+    assert "  kind: trigger_ended" in lines and not any("word" in line for line in lines)
+
+
 def test_every_event_and_account_can_be_proved(world: World) -> None:
     for index in range(11):
         lines_of(proof.exported(world.event(index)))
@@ -97,6 +115,7 @@ def test_the_layout_is_that_of_the_records() -> None:
         "order": records.ORDER,
         "event": records.EVENT,
         "ledger_event": records.LEDGER_EVENT,
+        **{name.lower(): reading for name, reading in clearing.EVENT_READINGS.items()},
     }
     assert sorted(verifier.LAYOUT) == sorted(dtypes)
     for name, dtype in dtypes.items():

@@ -67,6 +67,10 @@ def command(rng: random.Random, op: Op) -> c.Command:
         market = values.pop("market")
         spec = MarketSpec(**values, **fields_drawn(rng, Op.CONTINUATION))
         return c.ListMarket(market, spec)
+    if op == Op.QUOTE:
+        levels = [fields_drawn(rng, Op.QUOTE_LEVEL) for _ in range(rng.randrange(1, 5))]
+        del values["levels_count"]
+        return c.Quote(levels=tuple(c.QuoteLevel(**level) for level in levels), **values)
     return c.COMMANDS[op](**values)
 
 

@@ -172,7 +172,11 @@ READ_CLEARING: Final = plain(
     voters=sequence(plain(VoterSpec, address=read_address), 1, limits.VOTERS_MAX),
     numbers=plain(GlobalSpec),
     markets=sequence(
-        plain(RiskSpec, bands=sequence(plain(BandSpec), 0, limits.BANDS_PER_MARKET)),
+        plain(
+            RiskSpec,
+            interest_e9=integer(-limits.INT64_MAX, limits.INT64_MAX),
+            bands=sequence(plain(BandSpec), 0, limits.BANDS_PER_MARKET),
+        ),
         0,
         limits.MARKETS_MAX - 1,
     ),

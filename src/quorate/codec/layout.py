@@ -244,7 +244,7 @@ LAYOUTS: Final[dict[Op, tuple[Field, ...]]] = {
     Op.SET_RISK: (
         trading("market"),
         trading("price", "parameter"),
-        trading("size", "value"),
+        trading("size", "value", low=INT64_MIN),
         trading("order_id", "height"),
     ),
     Op.SET_BAND: (

@@ -32,6 +32,7 @@ This file shares no code with the exchange but verifier.py, which shares none wi
 """
 
 import argparse
+import functools
 import hashlib
 import importlib.util
 import sys
@@ -439,9 +440,8 @@ def main(arguments: list[str]) -> int:
     """Run the program; return its exit code. argparse exits with 2 by itself."""
     parser = argparse.ArgumentParser(prog="comet_verifier.py", description="Check a proof.")
     parser.add_argument("proof", help="the file that a node exported under CometBFT")
-    parser.add_argument(
-        "--genesis-hash", required=True, type=verifier.genesis_argument, metavar="HEX"
-    )
+    digest = functools.partial(verifier.hex_argument, 32)
+    parser.add_argument("--genesis-hash", required=True, type=digest, metavar="HEX")
     parser.add_argument(
         "--signer", required=True, action="append", type=signer_argument, metavar="KEY[:POWER]",
         help="a validator's public key, and its power if not 1; give all of them",

@@ -20,6 +20,7 @@ with `python -I`, so that nothing in the current folder can stand in for the sta
 """
 
 import argparse
+import functools
 import hashlib
 import json
 import sys
@@ -45,56 +46,60 @@ G = (
 
 # The fields of each row in order, little endian and without gaps, as name:form. A form is i8 (an
 # integer with sign), u1, u2, u4 (without), or bN: N bytes as they are.
-LAYOUT_TEXT = {
-    "chain": (
-        "height:i8 time_ms:i8 protocol_version:i8 version_next:i8 version_next_height:i8"
-        " exec_block_digest:b32 events_root:b32 reserved:i8"
-    ),
-    "account": (
-        "address:b20 sub:u4 next_address:b20 next_sub:u4 cash_e6:i8 held_e6:i8 deadman_ms:i8"
-        " volume_cur_e6:i8 volume_prev_e6:i8 volume_window:u4 orders_head:u4 orders_count:u4"
-        " armed_prev:u4 armed_next:u4 positions_count:u2 sessions_count:u2 triggers_head:u4"
-        " groups_head:u4 triggers_count:u2 groups_count:u2 switch:u1 standing:u1 zero:b2"
-    ),
-    "position": (
-        "key:u4 orders_count:u2 flags:u2 size:i8 bids:i8 asks:i8 entry_e6:i8 realized_e6:i8"
-        " funding_index:i8 isolated_e6:i8"
-    ),
-    "order": (
-        "order_id:i8 price:i8 size:i8 remaining:i8 expiry_ms:i8 cloid_hi:i8 cloid_lo:i8"
-        " placed_ms:i8 account:u4 market:u4 level:u4 older:u4 newer:u4 account_prev:u4"
-        " account_next:u4 hold_ppm:u4 side:u1 tif:u1 flags:u1 group:u1 group_slot:u4"
-        " reserved:i8"
-    ),
-    "event": (
-        "kind:u1 end:u1 code:u2 bundle:u4 command:u2 side:u1 zero:u1 market:u4 account:u4"
-        " counter_account:u4 order_id:i8 counter_order_id:i8 price:i8 size:i8 remaining:i8"
-        " fee_e6:i8 counter_fee_e6:i8 position:i8 counter_position:i8 realized_e6:i8"
-        " counter_realized_e6:i8"
-    ),
-    "ledger_event": (
-        "kind:u1 end:u1 code:u2 bundle:u4 command:u2 side:u1 zero_side:u1 asset:u4 account:u4"
-        " counter_account:u4 address:b20 zero:u4 amount:i8 reference:i8 reserved:b48"
-    ),
-}
-LAYOUT = {
-    name: tuple((field.split(":")[0], field.split(":")[1]) for field in text.split())
-    for name, text in LAYOUT_TEXT.items()
-}
+ROWS_TEXT = """
+    chain height:i8 time_ms:i8 protocol_version:i8 version_next:i8 version_next_height:i8
+        exec_block_digest:b32 events_root:b32 reserved:i8;
+    account address:b20 sub:u4 next_address:b20 next_sub:u4 cash_e6:i8 held_e6:i8 deadman_ms:i8
+        volume_cur_e6:i8 volume_prev_e6:i8 volume_window:u4 orders_head:u4 orders_count:u4
+        armed_prev:u4 armed_next:u4 positions_count:u2 sessions_count:u2 triggers_head:u4
+        groups_head:u4 triggers_count:u2 groups_count:u2 switch:u1 standing:u1 zero:b2;
+    position key:u4 orders_count:u2 flags:u2 size:i8 bids:i8 asks:i8 entry_e6:i8 realized_e6:i8
+        funding_index:i8 isolated_e6:i8;
+    order order_id:i8 price:i8 size:i8 remaining:i8 expiry_ms:i8 cloid_hi:i8 cloid_lo:i8
+        placed_ms:i8 account:u4 market:u4 level:u4 older:u4 newer:u4 account_prev:u4
+        account_next:u4 hold_ppm:u4 side:u1 tif:u1 flags:u1 group:u1 group_slot:u4 reserved:i8;
+    event kind:u1 end:u1 code:u2 bundle:u4 command:u2 side:u1 zero:u1 market:u4 account:u4
+        counter_account:u4 order_id:i8 counter_order_id:i8 price:i8 size:i8 remaining:i8 fee_e6:i8
+        counter_fee_e6:i8 position:i8 counter_position:i8 realized_e6:i8 counter_realized_e6:i8;
+    ledger_event kind:u1 end:u1 code:u2 bundle:u4 command:u2 side:u1 zero_side:u1 asset:u4
+        account:u4 counter_account:u4 address:b20 zero:u4 amount:i8 reference:i8 reserved:b48
+"""
+# The events of the clearing house: the name of a kind, then of its integers; the rest is zero.
+CLEARING_TEXT = """
+    indexed price_ticks external_ticks votes_count weight_fresh weight_total spread_ppm
+    confidence_ppm outliers_count state; marked mark_ticks mark_before_ticks index_ticks
+    basis_candidate_ticks book_candidate_ticks external_candidate_ticks basis_ema_fp book_ema_fp
+    band_low_ticks band_high_ticks; funded rate_e9 premium_e9 index_ticks funding_index
+    funding_index_before samples_count interval_ms pool_e6 residue_e6 open_interest_lots;
+    liquidated mark_ticks price_ticks lots position equity_before_e6 maintenance_before_e6
+    equity_after_e6 maintenance_after_e6 fee_e6 fund_e6 cash_e6; deleveraged mark_ticks price_ticks
+    lots position counter_position unhedged_lots counter_equity_before_e6 counter_equity_after_e6
+    cash_e6 lots_needed score_e9; triggered trigger_id order_id trigger_ticks watched_ticks size
+    limit_ticks; trigger_ended trigger_id; auction_begun end_ms reference_ticks price_ticks
+    band_low_ticks band_high_ticks band; auction_ended price_ticks lots surplus_lots fills_count
+    begin_ms; protected group lots delta_e6 vega_e6 frozen_until_ms cancelled_count; changed
+    parameter value value_before height; switched state state_before until_ms; insured amount_e6
+    fund_after_e6
+"""
+ROWS = {words[0]: words[1:] for words in map(str.split, ROWS_TEXT.split(";"))}
+CLEARING = {words[0]: words[1:] for words in map(str.split, CLEARING_TEXT.split(";"))}
+for kind_name, names in CLEARING.items():
+    named = names + [f"word_{number}" for number in range(len(names), 11)]
+    ROWS[kind_name] = ROWS["event"][:10] + [f"{name}:i8" for name in named]
+LAYOUT = {name: [tuple(field.split(":")) for field in fields] for name, fields in ROWS.items()}
 # Links and reserved bytes say nothing to a reader.
 HIDDEN = (
-    "reserved", "zero", "zero_side", "next_address", "next_sub", "orders_head", "armed_prev",
-    "armed_next", "level", "older", "newer", "account_prev", "account_next",
+    "zero", "zero_side", "next_address", "next_sub", "orders_head", "armed_prev", "armed_next",
+    "level", "older", "newer", "account_prev", "account_next", "triggers_head", "groups_head",
+    "group_slot",
 )  # fmt: skip
 # Which table the leaf of a proof stands in.
 TABLES = {"account": 7, "position": 7, "order": 8, "event": 0}
 SIDES = ("buy", "sell")
 TIFS = ("good till cancelled", "good till time", "immediate or cancel", "fill or kill")
-EVENT_KINDS = (
-    "none", "receipt", "bundle", "fill", "cancelled", "reduced", "deposited", "withdrawn",
-    "transferred",
-)  # fmt: skip
 LEDGER_EVENTS = ("deposited", "withdrawn", "transferred")
+EVENT_KINDS = ("none", "receipt", "bundle", "fill", "cancelled", "reduced", *LEDGER_EVENTS)
+EVENT_KINDS += tuple(CLEARING)
 ASSET_KEY = 0x8000_0000
 
 KEYS = (
@@ -201,7 +206,7 @@ def number(row: dict[str, int | bytes], field: str) -> int:
     return value
 
 
-def value_words(row_name: str, field: str, value: int | bytes) -> str:
+def value_words(field: str, value: int | bytes) -> str:
     """Write one field's value for a reader."""
     if isinstance(value, bytes):
         return "0x" + value.hex()
@@ -212,7 +217,7 @@ def value_words(row_name: str, field: str, value: int | bytes) -> str:
         return SIDES[value]
     if field == "tif" and value < len(TIFS):
         return TIFS[value]
-    if field == "kind" and row_name.endswith("event"):
+    if field == "kind":
         return EVENT_KINDS[value] if value < len(EVENT_KINDS) else f"unknown kind {value}"
     return str(value)
 
@@ -221,10 +226,10 @@ def row_words(title: str, name: str, data: bytes) -> list[str]:
     """Write a row as lines for a reader."""
     lines = [title]
     for field, value in decoded(name, data).items():
-        if field in HIDDEN:
+        if field in HIDDEN or field.startswith(("reserved", "word_")):
             continue
         label = field.removesuffix("_e6").replace("_", " ")
-        lines.append(f"  {label}: {value_words(name, field, value)}")
+        lines.append(f"  {label}: {value_words(field, value)}")
     return lines
 
 
@@ -267,8 +272,8 @@ def checked_event(value: object, chain: bytes, height: int) -> list[str]:
     siblings = digests(event["siblings"], EVENTS_DEPTH, "event.siblings")
     root = sha256(count.to_bytes(8, "little") + climbed(sha256(leaf), index, siblings))
     require(root == row["events_root"], "the event is not under the chain row's events root")
-    kind = value_words("event", "kind", leaf[0])
-    layout = "ledger_event" if kind in LEDGER_EVENTS else "event"
+    kind = value_words("kind", leaf[0])
+    layout = kind if kind in CLEARING else "ledger_event" if kind in LEDGER_EVENTS else "event"
     return row_words(f"event {index} of {count}", layout, leaf)
 
 
@@ -310,12 +315,9 @@ def doubled(point: Point) -> Point:
 
 def summed(one: Point, two: Point) -> Point:
     """Add two points."""
-    if one[2] == 0:
-        return two
-    if two[2] == 0:
-        return one
-    x1, y1, z1 = one
-    x2, y2, z2 = two
+    if one[2] == 0 or two[2] == 0:
+        return two if one[2] == 0 else one
+    (x1, y1, z1), (x2, y2, z2) = one, two
     u1, u2 = x1 * z2 * z2 % P, x2 * z1 * z1 % P
     s1, s2 = y1 * z2 * z2 * z2 % P, y2 * z1 * z1 * z1 % P
     if u1 == u2:
@@ -448,11 +450,6 @@ def hex_argument(size: int, text: str) -> bytes:
     return data
 
 
-def genesis_argument(text: str) -> bytes:
-    """Read a genesis hash."""
-    return hex_argument(32, text)
-
-
 def signer_argument(text: str) -> tuple[bytes, int]:
     """Read a validator's compressed public key, and its weight if one is named."""
     digits, colon, weight = text.partition(":")
@@ -485,7 +482,8 @@ def main(arguments: list[str]) -> int:
     """Run the program; return its exit code. argparse exits with 2 by itself."""
     parser = argparse.ArgumentParser(prog="verifier.py", description="Check an exported proof.")
     parser.add_argument("proof", help="the file that a node exported")
-    parser.add_argument("--genesis-hash", required=True, type=genesis_argument, metavar="HEX")
+    digest = functools.partial(hex_argument, 32)
+    parser.add_argument("--genesis-hash", required=True, type=digest, metavar="HEX")
     parser.add_argument(
         "--signer", required=True, action="append", type=signer_argument, metavar="KEY[:WEIGHT]",
         help="a validator's compressed public key, and its weight if not 1; give all of them",

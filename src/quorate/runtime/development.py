@@ -1,7 +1,17 @@
 """The development chain: its genesis, and keys that anyone can derive. Never for money."""
 
+from dataclasses import replace
+
 from quorate.crypto import address_of, key_from_seed, public_key
 from quorate.types.blocks import AssetSpec, FeeTier, Genesis, MarginTier, MarketSpec
+from quorate.types.clearing_spec import (
+    BandSpec,
+    ClearingSpec,
+    FeedSpec,
+    GlobalSpec,
+    RiskSpec,
+    VoterSpec,
+)
 from quorate.types.codes import MarketKind, OrderRule
 from quorate.types.limits import ORDERS_EXAMINED_PER_COMMAND_MAX, ORDERS_PER_ACCOUNT_MAX
 
@@ -41,6 +51,39 @@ def markets() -> tuple[MarketSpec, ...]:
         MarketSpec("BTC-USD", spot, 1, 1, 1, 100_000_000, 10_000_000, 0, BTC, 10_000,
                    0, 1, 50_000, 6_000_000),
     )  # fmt: skip
+
+
+def clearing() -> ClearingSpec:
+    """Describe a clearing house for the two perpetuals; the oracle's key is the one voter.
+
+    A tick a second. Both markets may move by 5 % within a minute and 10 % within ten before an
+    auction. The vault takes over up to 50 million USD in a market.
+    """
+    bands = (BandSpec(60_000, 50_000, 50_000, 15_000), BandSpec(600_000, 100_000, 100_000, 60_000))
+    deep = RiskSpec(
+        BTC_PERP,
+        feed=0,
+        price_far_ppm=500_000,
+        vault_notional_max_e6=50 * MILLION_E6,
+        insurance_draw_max_e6=MILLION_E6,
+        disposal_full_lots=100,
+        bands=bands,
+    )
+    return ClearingSpec(
+        vault=key_address(role_key("vault")),
+        feeds=(FeedSpec("BTC", 600_000), FeedSpec("ETH", 300_000)),
+        voters=(VoterSpec(key_address(role_key("oracle")), 1),),
+        numbers=GlobalSpec(),
+        markets=(deep, replace(deep, market=ETH_PERP, feed=1)),
+    )
+
+
+def cleared_genesis() -> Genesis:
+    """Describe the development chain with its clearing house.
+
+    Its perpetuals follow the votes on their feeds: SET_MARK is refused there.
+    """
+    return replace(genesis(), clearing=clearing())
 
 
 def genesis() -> Genesis:

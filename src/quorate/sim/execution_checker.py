@@ -7,6 +7,7 @@ else: links are followed, sums are formed anew, rules are written out here a sec
 from collections import Counter
 from typing import Any, Final
 
+from quorate.sim.conditional_checker import conditional_faults
 from quorate.types.records import ASSET_KEY, POSITION, ROW_DTYPES, Table
 
 Rows = dict[str, list[Any]]
@@ -85,7 +86,7 @@ class Checker:
         dead = [slot for slot in range(1, len(live)) if not live[slot]]
         self.same(f"{table.name} free slots", sorted(slots), dead)
         for name, values in rows.items():
-            blank = bytes(len(values[0])) if isinstance(values[0], bytes) else 0
+            blank = bytes(len(values[0])) if values and isinstance(values[0], bytes) else 0
             for slot in dead if name != link else ():
                 if values[slot] != blank:
                     self.fault(f"{table.name} {slot}: free, but {name} is {values[slot]!r}")
@@ -109,11 +110,54 @@ class Checker:
                 slots = self.side(market, side, self.columns[Table.MARKETS][name][market])
                 seen_levels.extend(slots)
                 best.extend(v["price"][at] for at in slots[:1])
-            if len(best) == 2 and best[0] >= best[1]:
+            if len(best) == 2 and best[0] >= best[1] and not self.may_cross(market):
                 self.fault(f"market {market}: the book is crossed, {best[0]} and {best[1]}")
         wanted = [slot for slot in range(1, len(levels)) if levels[slot]]
         self.same("levels in books", sorted(seen_levels), wanted)
         self.same("orders in levels", sum(v["orders_count"]), len(ids))
+
+    def breakers(self) -> None:
+        """Auctions, bands and announced changes: rows of what is not going on are blank."""
+        r, b, n = (self.columns[table] for table in (Table.RISK, Table.BANDS, Table.CHANGES))
+        auction = [name for name in r if name.startswith("auction_")]
+        for market, phase in enumerate(r["phase"]):
+            if phase != 1:
+                for name in auction:
+                    self.same(f"market {market} {name}", r[name][market], 0)
+            elif not 0 < r["auction_begin_ms"][market] <= r["auction_end_ms"][market]:
+                self.fault(f"market {market}: its auction ends before it begins")
+            if not 0 <= r["auction_bands"][market] < 16:
+                self.fault(f"market {market}: used bands that are none")
+        for at, count in enumerate(b["count"]):
+            what = f"band {at}"
+            known = [k for k in range(8) if b[f"price_{k}"][at]]
+            if not b["auction_ms"][at]:
+                self.same(f"{what} samples", (count, known), (0, []))
+                continue
+            ring = [(b["next"][at] - back) % 8 for back in range(count, 0, -1)]
+            self.same(f"{what} ring", sorted(ring), known)
+            times = [b[f"time_{k}_ms"][at] for k in ring]
+            if times != sorted(times) or (times and times[-1] != b["sample_ms"][at]):
+                self.fault(f"{what}: samples out of order")
+        height = self.columns[Table.CHAIN]["height"][0]
+        live = [at for at in n["height"] if at]
+        self.same("changes live", self.ledger["changes_live"], len(live))
+        if any(at <= height for at in live):
+            self.fault("a change is overdue")
+
+    def risk(self, market: int, name: str) -> int:
+        """A number of a market's clearing house; 0 where it has none."""
+        column = self.columns[Table.RISK][name]
+        return int(column[market]) if market < len(column) else 0
+
+    def may_cross(self, market: int) -> bool:
+        """Only a book that waits for a uniform price, in an auction or a batch, may be crossed.
+
+        Or one that an auction has left to a quarantine.
+        """
+        if not self.risk(market, "mode"):
+            return False
+        return self.risk(market, "phase") in (1, 2) or self.risk(market, "mode") == 2
 
     def side(self, market: int, side: int, slot: int) -> list[int]:
         """Levels of one side from the best on."""
@@ -186,8 +230,13 @@ class Checker:
         for name in ("orders", "bids", "asks"):
             stored = row["orders_count" if name == "orders" else name]
             self.same(f"{what} position {key} {name}", stored, sums[slot, key, name])
-        if not row["size"] and not row["orders_count"]:
+        isolated = row["flags"] & 1
+        if not row["size"] and not row["orders_count"] and not isolated:
             self.fault(f"{what}: an empty position {key}")
+        if row["flags"] > 1 or (row["isolated_e6"] and not isolated):
+            self.fault(f"{what} position {key}: flags {row['flags']}, own {row['isolated_e6']}")
+        if isolated and key >= len(self.columns[Table.RISK]["mode"]):
+            self.fault(f"{what}: position {key} is isolated where there is no clearing house")
         if key >= ASSET_KEY:
             if row["size"] < row["asks"] or not 0 < key - ASSET_KEY < self.ledger["assets_high"]:
                 self.fault(f"{what}: asset {key - ASSET_KEY} is oversold or unknown")
@@ -217,8 +266,14 @@ class Checker:
         for row in (row for rows in self.positions for row in rows):
             held[row["key"]] += row["size"]
             longs[row["key"]] += max(row["size"], 0)
+        isolated = sum(row["isolated_e6"] for rows in self.positions for row in rows)
         cash = sum(self.columns[Table.ACCOUNTS]["cash_e6"]) + self.ledger["fees_e6"]
-        self.same("cash and fees", cash, supply[0])
+        cash += isolated + self.ledger["insurance_e6"]
+        r = self.columns[Table.RISK]
+        cash += sum(r["insurance_e6"]) + sum(r["funding_pool_e6"])
+        self.same("cash, isolated margin, fees, insurance and pools", cash, supply[0])
+        if min(self.ledger["insurance_e6"], *r["insurance_e6"], 0) < 0:
+            self.fault("an insurance fund is negative")
         for asset in range(1, len(supply)):
             self.same(f"asset {asset}", held[ASSET_KEY + asset], supply[asset])
         for market in range(1, self.ledger["markets_high"]):
@@ -227,6 +282,100 @@ class Checker:
             self.same(f"market {market} open interest", open_lots, longs[market])
         if self.ledger["fees_e6"] < 0:
             self.fault("the fees are negative")
+        standing = self.columns[Table.ACCOUNTS]["standing"]
+        self.same("debtors", self.ledger["debtors_count"], sum(map(bool, standing)))
+
+    # --- the clearing house -----------------------------------------------------------------
+    def funding(self) -> None:
+        """A market's pool holds what its positions have paid and not yet drawn: never too little.
+
+        What a position owes is (index - the one it last paid at) * size / 2**shift, rounded up; all
+        sizes sum to zero, so pool and debts together are what rounding left.
+        """
+        owed: Counter[int] = Counter()
+        for row in (row for rows in self.positions for row in rows):
+            key = row["key"]
+            if key >= len(self.columns[Table.RISK]["mode"]):
+                if row["funding_index"]:
+                    self.fault(f"position {key} has a funding index without a clearing house")
+                continue
+            step = (self.risk(key, "funding_index") - row["funding_index"]) * row["size"]
+            owed[key] -= -step >> self.risk(key, "funding_shift")
+        for market in range(len(self.columns[Table.RISK]["mode"])):
+            rest = self.risk(market, "funding_pool_e6") + owed[market]
+            if rest < 0:
+                self.fault(f"market {market}: pool and debts of funding sum to {rest}")
+
+    def triggers(self) -> None:
+        """Each live trigger stands in its account's list, and the free list has the others."""
+        a, g = self.columns[Table.ACCOUNTS], self.columns[Table.TRIGGERS]
+        live = [bool(trigger_id) for trigger_id in g["trigger_id"]]
+        self.free(Table.TRIGGERS, "free_next", live, self.ledger["triggers_free"])
+        ids = [trigger_id for trigger_id in g["trigger_id"] if trigger_id]
+        self.same("triggers_live", self.ledger["triggers_live"], len(ids))
+        orders = set(self.columns[Table.ORDERS]["order_id"])
+        if len(set(ids)) != len(ids) or any(
+            one in orders or one >= self.ledger["order_id_next"] for one in ids
+        ):
+            self.fault("ids of triggers are not unique, below the next and none of an order")
+        listed = 0
+        for account in range(len(a["sub"])):
+            before, at, count = 0, a["triggers_head"][account], 0
+            while at and count < len(live):
+                self.same(f"trigger {at} account", g["account"][at], account)
+                self.same(f"trigger {at} account_prev", g["account_prev"][at], before)
+                if g["state"][at] not in (1, 2) or g["size"][at] < 0:
+                    self.fault(f"trigger {at}: state {g['state'][at]}, size {g['size'][at]}")
+                before, at, count = at, g["account_next"][at], count + 1
+            self.same(f"account {account} triggers", a["triggers_count"][account], count)
+            listed += count
+        self.same("triggers in lists", listed, len(ids))
+
+    def groups(self) -> None:
+        """Each group stands in its account's list; an order's group is one of its account's."""
+        a, g = self.columns[Table.ACCOUNTS], self.columns[Table.GROUPS]
+        live = [bool(account) for account in g["account"]]
+        self.free(Table.GROUPS, "free_next", live, self.ledger["groups_free"])
+        listed = 0
+        for account in range(len(a["sub"])):
+            numbers: list[int] = []
+            at = a["groups_head"][account]
+            while at and len(numbers) < len(live):
+                self.same(f"group {at} account", g["account"][at], account)
+                numbers.append(g["number"][at])
+                at = g["account_next"][at]
+            self.same(f"account {account} groups", a["groups_count"][account], len(numbers))
+            if len(set(numbers)) != len(numbers):
+                self.fault(f"account {account}: two groups of one number")
+            listed += len(numbers)
+        self.same("groups in lists", listed, sum(live))
+        o = self.columns[Table.ORDERS]
+        for slot, order_id in enumerate(o["order_id"]):
+            group = o["group_slot"][slot]
+            if not order_id or not (group or o["group"][slot]):
+                continue
+            if not 0 < group < len(live) or g["account"][group] != o["account"][slot]:
+                self.fault(f"order {slot}: its group {group} is not its account's")
+            else:
+                self.same(f"order {slot} group", o["group"][slot], g["number"][group])
+
+    def feeds(self) -> None:
+        """A fresh index has a price; votes have prices; states are known."""
+        f, v, r = (self.columns[table] for table in (Table.FEEDS, Table.VOTES, Table.RISK))
+        self.same("room for votes", len(v["time_ms"]), 32 * len(f["state"]))
+        for feed, state in enumerate(f["state"]):
+            if state not in (0, 1, 2) or (state == 1 and not 0 < f["price_ticks"][feed] < 2**40):
+                self.fault(f"feed {feed}: state {state} at {f['price_ticks'][feed]}")
+        for slot, time_ms in enumerate(v["time_ms"]):
+            if time_ms > self.time_ms or (time_ms and v["price_ticks"][slot] <= 0):
+                self.fault(f"vote {slot}: {v['price_ticks'][slot]} at {time_ms}")
+        for market, phase in enumerate(r["phase"]):
+            if phase not in (0, 1, 2) or r["guard"][market] not in (0, 1, 2, 3):
+                self.fault(f"market {market}: phase {phase}, guard {r['guard'][market]}")
+            if (phase == 1) != (r["auction_kind"][market] in (1, 2, 3)) and phase != 2:
+                self.fault(f"market {market}: phase {phase}, auction {r['auction_kind'][market]}")
+        heights = self.columns[Table.CHANGES]["height"]
+        self.same("changes_live", self.ledger["changes_live"], sum(map(bool, heights)))
 
     # --- signers, sessions, switches --------------------------------------------------------
     def signers(self) -> None:
@@ -310,4 +459,10 @@ def faults(image: Any, time_ms: int) -> list[str]:
     checker.conservation()
     checker.signers()
     checker.register()
+    checker.breakers()
+    checker.funding()
+    checker.triggers()
+    checker.groups()
+    checker.feeds()
+    checker.found.extend(conditional_faults(checker.columns, time_ms))
     return checker.found

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from quorate.codec import commands as c
 from quorate.execution.spec.tables import Tables
+from quorate.sim.execution_clearing import ClearingAuthor, records
 from quorate.types.blocks import Genesis, MarketSpec
 from quorate.types.codes import Flag, KeyType, MarketKind, MarketStatus, Stp, Tif
 from quorate.types.limits import (
@@ -46,6 +47,10 @@ class Author:
         self.all_orders: list[Any] = []
         self.markets: list[Any] = []
         self.rich = rich_e6
+        self.clearing: ClearingAuthor | None = None
+        if genesis.clearing is not None:
+            source = random.Random(f"clearing {genesis.governance.hex()}")
+            self.clearing = ClearingAuthor(source, genesis)
 
     def look(self, t: Tables, time_ms: int, height: int) -> None:
         """Take note of the state."""
@@ -65,6 +70,8 @@ class Author:
             self.orders.setdefault(row.account, []).append(row)
         markets = t.rows[Table.MARKETS]
         self.markets = [markets[slot] for slot in sorted(markets) if slot]
+        if self.clearing is not None:
+            self.clearing.look(t, time_ms, height)
 
     # --- who --------------------------------------------------------------------------------
     def accounts_of(self, address: bytes) -> list[int]:
@@ -81,14 +88,16 @@ class Author:
     def address_drawn(self) -> bytes:
         """Somebody's address, or nobody's."""
         pool = [*self.owners, *self.owners, *self.agents, *self.strangers, ZERO]
+        if self.genesis.clearing is not None:
+            pool.append(self.genesis.clearing.vault)
         return self.rng.choice(pool)
 
     # --- commands of people -----------------------------------------------------------------
     def commands(self, account: int) -> list[bytes]:
-        """One command; a listing is two records."""
-        made = self.command(account)
-        data = c.encode_command(made)
-        return [data[:64], data[64:]] if len(data) > 64 else [data]
+        """One command, or some of the clearing house that belong together, in records."""
+        if self.clearing is not None and self.clearing.rng.random() < 0.25:
+            return self.clearing.commands(account)
+        return records(self.command(account))
 
     def command(self, account: int) -> c.Command:
         draw = self.rng.random() * 100
@@ -191,9 +200,10 @@ class Author:
         if tif == Tif.GTT:
             ahead = rng.choice([1, 200, 201, 1500, 4000, 4000, 3_600_000, 3_600_000, DAY_MS])
             expiry_ms = self.time_ms + (rng.choice([-1, 0]) if rng.random() < 0.05 else ahead)
+        group = 0 if self.clearing is None else self.clearing.place_group(account)
         return c.Place(
             slot, side, price, size, int(tif), int(flags), expiry_ms,
-            rng.choice(CLOIDS),
+            rng.choice(CLOIDS), group,
         )  # fmt: skip
 
     def order_drawn(self, account: int) -> Any:
@@ -389,13 +399,17 @@ class Author:
     def bridge_commands(self) -> list[bytes]:
         """First everybody gets something; later now and then."""
         rng = self.rng
-        if self.height == 1:
+        again = self.clearing is not None and not any(map(self.accounts_of, self.owners))
+        if self.height == 1 or again:
             made: list[c.Command] = []
             for owner in self.owners:
                 made.append(c.Deposit(0, owner, 0, self.rich // rng.choice([1, 5, 25, 50]), 1))
                 for asset in (1, 2):
                     units = rng.choice([50, 10**6, 10**6, 10**8])
                     made.append(c.Deposit(asset, owner, 0, units, 1))
+            if self.genesis.clearing is not None:
+                vault_e6 = self.rich * rng.choice([0, 1, 10])
+                made.append(c.Deposit(0, self.genesis.clearing.vault, 0, vault_e6, 1))
             return [c.encode_command(each) for each in made]
         count = rng.choice([0, 0, 0, 1, 2])
         return [c.encode_command(self.deposit()) for _ in range(count)]
@@ -405,9 +419,10 @@ class Author:
         return [c.encode_command(self.mark()) for _ in range(count)]
 
     def governance_commands(self) -> list[bytes]:
+        changes = self.clearing.governance_records() if self.clearing is not None else []
         if self.rng.random() < 0.75:
-            return []
-        data = c.encode_command(self.governance())
+            return changes
+        data = b"".join(changes) + c.encode_command(self.governance())
         if self.rng.random() < 0.3:
             data += b"".join(
                 c.encode_command(c.SetStatus(slot, int(MarketStatus.OPEN)))

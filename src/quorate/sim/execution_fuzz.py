@@ -21,6 +21,7 @@ from quorate.execution.kernels.state import NONCE_CELLS, POSITION_CELLS
 from quorate.execution.machine import KernelMachine, SpecMachine, genesis_image
 from quorate.sim.execution_checker import faults
 from quorate.sim.execution_world import Block, World, without
+from quorate.types.clearing import EVENT_READINGS
 from quorate.types.codes import EventKind, Reject
 from quorate.types.records import Table
 
@@ -126,9 +127,12 @@ def squeeze(machine: KernelMachine, rng: random.Random) -> None:
 # --- comparing -----------------------------------------------------------------------------------
 def event_words(event: Any) -> str:
     """An event as its fields that are not zero."""
+    kind = EventKind(int(event["kind"]))
+    if kind.name in EVENT_READINGS:
+        event = np.frombuffer(event.tobytes(), EVENT_READINGS[kind.name])[0]
     values = {name: event[name].item() for name in event.dtype.names if event[name]}
-    values["kind"] = EventKind(int(event["kind"])).name
-    if event["code"] and event["kind"] in (EventKind.RECEIPT, EventKind.BUNDLE):
+    values["kind"] = kind.name
+    if event["code"] and (kind < EventKind.INDEXED or kind == EventKind.TRIGGERED):
         values["code"] = Reject(int(event["code"])).name
     return " ".join(f"{name}={value}" for name, value in values.items())
 
@@ -193,8 +197,12 @@ def count(tally: Tally, block: Block, events: Any) -> None:
     """Note what a block covered."""
     tally.blocks += 1
     tally.commands += len(block.commands)
-    for name, into in (("code", tally.codes), ("kind", tally.kinds), ("end", tally.ends)):
-        values, counts = np.unique(events[name], return_counts=True)
+    # Of the clearing house's own events `end` and `code` are steps, standings and the like.
+    told = events[(events["kind"] < EventKind.INDEXED) | (events["kind"] == EventKind.TRIGGERED)]
+    for name, into, rows in (
+        ("code", tally.codes, told), ("kind", tally.kinds, events), ("end", tally.ends, told)
+    ):  # fmt: skip
+        values, counts = np.unique(rows[name], return_counts=True)
         for value, number in zip(values.tolist(), counts.tolist(), strict=True):
             into[value] = into.get(value, 0) + number
 

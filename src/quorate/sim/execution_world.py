@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from quorate.execution.spec.tables import Tables
+from quorate.sim.execution_clearing import with_clearing
 from quorate.sim.execution_commands import Author
 from quorate.types import limits
 from quorate.types.blocks import AssetSpec, FeeTier, Genesis, MarginTier, MarketSpec
@@ -161,6 +162,9 @@ class World:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(f"execution {seed}")
         self.genesis = genesis_drawn(self.rng)
+        clearing = random.Random(f"clearing {seed}")
+        if clearing.random() < 0.5:
+            self.genesis = with_clearing(clearing, self.genesis)
         g = self.genesis
         self.owners = addresses_drawn(self.rng, self.rng.randrange(4, 14))
         self.agents = addresses_drawn(self.rng, 6)
@@ -233,7 +237,11 @@ class World:
         """Draw the next block."""
         rng = self.rng
         self.height += 1
-        self.time_ms += self.time_step() if self.height > 2 else 1
+        clearing = self.author.clearing
+        if self.height <= 2:
+            self.time_ms += 1
+        else:
+            self.time_ms += self.time_step() if clearing is None else clearing.time_step()
         self.author.look(t, self.time_ms, self.height)
         rows: list[Row] = []
         for role, make in (
@@ -244,6 +252,9 @@ class World:
             commands = make()
             if commands:
                 rows.append((role, 0, self.nonce(role), 0, commands))
+        if clearing is not None:
+            for voter, said in clearing.votes():
+                rows.append((voter, 0, self.nonce(voter), 0, said))
         for _ in range(rng.choice([1, 4, 8, 12])):
             rows.append(self.bundle())
         if rng.random() < 0.03:

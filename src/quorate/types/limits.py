@@ -43,6 +43,9 @@ GROUPS_MAX: Final = 2**16
 GROUPS_PER_ACCOUNT_MAX: Final = 16
 CHANGES_MAX: Final = 64
 QUOTE_LEVELS_MAX: Final = 32
+PROTECTIONS_PER_COMMAND_MAX: Final = 4  # groups that one taker may freeze before it stops
+GROUP_WINDOW_MS_MAX: Final = DAY_MS
+GROUP_NUMBER_MAX: Final = 255
 VOTER_WEIGHT_MAX: Final = 2**32
 SPREAD_DOUBT: Final = 10  # a tenth between the quartiles of the votes leaves no confidence
 INSURANCE_MAX_E6: Final = 2**58
@@ -126,8 +129,11 @@ TRIGGERS_EXAMINED_PER_BLOCK: Final = 2**16
 TRIGGERS_FIRED_PER_BLOCK: Final = 256
 LIQUIDATIONS_PER_TICK_MAX: Final = 256
 DELEVERAGED_PER_STEP_MAX: Final = 64
+DELEVERAGINGS_PER_TICK_MAX: Final = 16  # each looks at every account
+DISPOSAL_LEVELS_MAX: Final = 256
 AUCTION_FILLS_PER_BLOCK: Final = 4096
 AUCTION_ORDERS_PER_BLOCK: Final = 8192
+AUCTION_ROUNDS_MAX: Final = 8  # how often a price is found anew because an order had to go
 IMPACT_LEVELS_MAX: Final = 256  # of one book side, for one premium sample
 
 # A dead-man switch nearer than this could fire before the reply that armed it.

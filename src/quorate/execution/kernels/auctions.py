@@ -4,13 +4,23 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.rows import emit_words
-from quorate.types.clearing_codes import Phase, Switch
+from quorate.types.clearing_codes import Mode, Phase, Switch
 from quorate.types.codes import EventKind
 
 i8 = np.int64
 TRADING, AUCTION, QUARANTINE = int(Phase.TRADING), int(Phase.AUCTION), int(Phase.QUARANTINE)
+MODE_OFF, CONTINUOUS, BATCH = int(Mode.OFF), int(Mode.CONTINUOUS), int(Mode.BATCH)
 SWITCH_PHASE = int(Switch.PHASE)
 AUCTION_BEGUN, SWITCHED = int(EventKind.AUCTION_BEGUN), int(EventKind.SWITCHED)
+
+
+@helper
+def trades_now(s, market):
+    """Whether orders of a market match as they come; else they rest, and the book may cross."""
+    risk = s.risk[market]
+    if risk["mode"] == MODE_OFF:
+        return True
+    return risk["mode"] == CONTINUOUS and risk["phase"] == TRADING
 
 
 @helper

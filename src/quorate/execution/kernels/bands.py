@@ -88,6 +88,18 @@ def band_sample(s, at, price):
 
 
 @helper
+def band_clear(s, at):
+    """Forget a band's samples."""
+    row = s.bands[at]
+    for place in range(BAND_SAMPLES):
+        sample_put(row, place, i8(0), i8(0))
+    row["count"] = 0
+    row["next"] = 0
+    row["sample_ms"] = 0
+    s.bands_dirty[at] = 1
+
+
+@helper
 def bands_tick(s):
     """Phase 3 of a tick, after the marks: sample the marks and renew the bounds."""
     time_ms = s.now[0]["time_ms"]
@@ -111,14 +123,8 @@ def bands_reset(s, market, price):
     if market >= s.ledger[0]["bands_high"] // BANDS_PER_MARKET:
         return
     for at in range(market * BANDS_PER_MARKET, (market + 1) * BANDS_PER_MARKET):
-        row = s.bands[at]
-        for place in range(BAND_SAMPLES):
-            sample_put(row, place, i8(0), i8(0))
-        row["count"] = 0
-        row["next"] = 0
-        row["sample_ms"] = 0
-        s.bands_dirty[at] = 1
-        if row["auction_ms"] and price:
+        band_clear(s, at)
+        if s.bands[at]["auction_ms"] and price:
             band_sample(s, at, price)
     bounds_renew(s, market)
 

@@ -5,9 +5,18 @@ all causes holds (FORMULAS 7). A quarantined market stays quarantined.
 """
 
 from quorate.execution.spec.context import Context
-from quorate.types.clearing_codes import AuctionKind, Phase, Switch
+from quorate.execution.spec.tables import Tables
+from quorate.types.clearing_codes import AuctionKind, Mode, Phase, Switch
 from quorate.types.codes import EventKind
 from quorate.types.records import Table
+
+
+def trades_now(t: Tables, market_slot: int) -> bool:
+    """Whether orders of a market match as they come; else they rest, and the book may cross."""
+    risk = t.row(Table.RISK, market_slot)
+    if risk.mode == Mode.OFF:
+        return True
+    return bool(risk.mode == Mode.CONTINUOUS and risk.phase == Phase.TRADING)
 
 
 def auction_begin(

@@ -109,15 +109,17 @@ def band_code(t: Tables, market_slot: int, band: int, row: Band) -> Reject:
         return Reject.MARKET_HAS_NO_CLEARING
     if not 0 <= band < BANDS_PER_MARKET:
         return Reject.PARAMETER_OUT_OF_RANGE
+    if not row.auction_ms:
+        return Reject.OK
     if not (0 < row.up_ppm <= BAND_MAX_PPM and 0 < row.down_ppm < PPM):
         return Reject.PARAMETER_OUT_OF_RANGE
-    if not (0 < row.tau_ms <= TIME_MS_MAX // 4 and 0 <= row.auction_ms <= TIME_MS_MAX // 4):
+    if not (0 < row.tau_ms <= TIME_MS_MAX // 4 and 0 < row.auction_ms <= TIME_MS_MAX // 4):
         return Reject.PARAMETER_OUT_OF_RANGE
     return Reject.OK
 
 
 def band_put(t: Tables, market_slot: int, band: int, row: Band) -> None:
-    """Write a band that `band_code` admitted; it begins without samples."""
+    """Write a band that `band_code` admitted; it begins without samples. No auction: no band."""
     ledger = t.row(Table.LEDGER, 0)
     wanted = (market_slot + 1) * BANDS_PER_MARKET
     for slot in range(ledger.bands_high, wanted):
@@ -125,7 +127,7 @@ def band_put(t: Tables, market_slot: int, band: int, row: Band) -> None:
     if wanted > ledger.bands_high:
         ledger.bands_high = wanted
         t.put(Table.LEDGER, 0, ledger)
-    t.put(Table.BANDS, market_slot * BANDS_PER_MARKET + band, row)
+    t.put(Table.BANDS, market_slot * BANDS_PER_MARKET + band, row if row.auction_ms else Band())
 
 
 def global_code(parameter: int, value: int) -> Reject:
