@@ -15,11 +15,12 @@ from quorate.codec import commands as c
 from quorate.execution.machine import genesis_image
 from quorate.sim.execution_fuzz import Lockstep
 from quorate.sim.execution_world import Row, packed
+from quorate.sim.receipts import Receipts, terms_of
 from quorate.types.blocks import AssetSpec, FeeTier, Genesis, MarginTier, MarketSpec
 from quorate.types.clearing import EVENT_READINGS
 from quorate.types.clearing_spec import ClearingSpec, FeedSpec, GlobalSpec, RiskSpec, VoterSpec
 from quorate.types.codes import EventKind, Flag
-from quorate.types.records import POSITION_ISOLATED, Table
+from quorate.types.records import Table
 
 USD = 10**6
 TIME_MS = 1_700_000_000_000
@@ -88,10 +89,22 @@ GENESIS = Genesis(
 )
 
 
+def without_backstop(genesis: Genesis = GENESIS) -> Genesis:
+    """The same venue, whose vault and venue fund take nothing."""
+    assert genesis.clearing is not None
+    markets = tuple(
+        replace(each, vault_notional_max_e6=0, insurance_draw_max_e6=0)
+        for each in genesis.clearing.markets
+    )
+    return replace(genesis, clearing=replace(genesis.clearing, markets=markets))
+
+
 class World:
     """Blocks of votes, orders, deposits and donations; both machines run them."""
 
-    def __init__(self, seed: int, genesis: Genesis = GENESIS, people: int = 12) -> None:
+    def __init__(
+        self, seed: int, genesis: Genesis = GENESIS, people: int = 12, jump: float = 0.14
+    ) -> None:
         self.rng = random.Random(f"liquidation {seed}")
         self.genesis = genesis
         self.lockstep = Lockstep(genesis_image(genesis), random.Random(seed))
@@ -101,10 +114,13 @@ class World:
         self.steps: Counter[int] = Counter()
         self.standings: Counter[int] = Counter()
         self.kinds: Counter[int] = Counter()
-        self.isolates = False
-        rows = [self.row("bridge", c.Deposit(0, address("vault"), 0, 500 * USD))]
-        rows += [self.deposit(name) for name in self.people]
-        self.run(rows)
+        self.isolates = True
+        self.jump = jump
+        self.receipts = Receipts(terms_of(genesis))
+        if people:
+            rows = [self.row("bridge", c.Deposit(0, address("vault"), 0, 500 * USD))]
+            rows += [self.deposit(name) for name in self.people]
+            self.run(rows)
 
     # --- blocks ---------------------------------------------------------------------------------
     @property
@@ -126,6 +142,8 @@ class World:
             self.steps[int(event["code"])] += 1
             self.standings[int(event["end"])] += 1
         self.kinds.update(events["kind"].tolist())
+        wrong = self.receipts.block(events)
+        assert not wrong, wrong[:6]
         return events
 
     def block(self) -> Any:
@@ -156,7 +174,7 @@ class World:
             elif draw < 0.88:
                 width = 0.03
             else:
-                width = 0.14
+                width = self.jump
             price = self.prices[feed] * (1 + rng.uniform(-width, width))
             price += (1_000 - price) * 0.02
             self.prices[feed] = min(max(price, 30.0), 15_000.0)
@@ -212,9 +230,63 @@ class World:
         return next(at for at, row in rows.items() if row.address == address(name))
 
 
+class Venue(World):
+    """The same venue without draws: a test says who does what."""
+
+    def __init__(self, genesis: Genesis = GENESIS) -> None:
+        super().__init__(0, genesis, people=0)
+        self.index(1_000, 1_000)
+
+    def fund(self, **usd: int) -> None:
+        """Deposits."""
+        self.run([self.row("bridge", c.Deposit(0, address(name), 0, amount * USD))
+                  for name, amount in usd.items()])
+
+    def send(self, name: str, *commands: c.Command) -> Any:
+        """A block of one bundle whose commands must succeed, with the votes as they were."""
+        events = self.run([*self.votes_at(), self.row(name, *commands)])
+        receipts = events[(events["kind"] == EventKind.RECEIPT)]
+        assert not receipts["code"].any(), receipts["code"]
+        return events
+
+    def code(self, name: str, *commands: c.Command) -> int:
+        """Code of the last receipt of a bundle."""
+        events = self.run([*self.votes_at(), self.row(name, *commands)])
+        rows = events[(events["kind"] == EventKind.RECEIPT) | (events["kind"] == EventKind.BUNDLE)]
+        return int(rows[-1]["code"])
+
+    def votes_at(self) -> list[Row]:
+        """Everybody's votes for the present prices."""
+        return [
+            self.row(f"voter{k}", c.VotePrice(feed, int(price), int(price)))
+            for feed, price in enumerate(self.prices)
+            for k in range(VOTERS)
+        ]
+
+    def index(self, *prices: int) -> Any:
+        """Move the indexes; the events of the tick in which marks and liquidations follow."""
+        self.prices = [float(price) for price in prices]
+        self.run(self.votes_at())
+        return self.run(self.votes_at())
+
+    def trade(self, buyer: str, seller: str, market: int, price: int, size: int) -> None:
+        """Two people trade with one another."""
+        self.send(seller, c.Place(market, 1, price, size))
+        self.send(buyer, c.Place(market, 0, price, size, 2))
+
+    def at(self, table: Table, slot: int) -> Any:
+        """A row of the state."""
+        return self.t.row(table, slot)
+
+    def of(self, name: str) -> Any:
+        """Somebody's account."""
+        return self.t.row(Table.ACCOUNTS, self.account(name))
+
+    def size(self, name: str, market: int) -> int:
+        """Somebody's position in lots."""
+        return next((p.size for p in self.of(name).positions if p.key == market), 0)
+
+
 def readings(events: Any, kind: EventKind) -> Any:
     """The events of one kind, by their own names."""
     return np.ascontiguousarray(events[events["kind"] == kind]).view(EVENT_READINGS[kind.name])
-
-
-__all__ = ["GENESIS", "MARKETS", "POSITION_ISOLATED", "USD", "World", "readings"]

@@ -51,7 +51,9 @@ def loss_room(
     if equity_e6 >= initial_e6:
         room = max(room, equity_e6 - initial_after_e6)
     kept = equity_e6 - maintenance_after_e6
-    if equity_e6 < maintenance_e6:
+    if equity_e6 < 0 and maintenance_e6 == 0:
+        kept = room
+    elif equity_e6 < maintenance_e6:
         freed = max(maintenance_e6 - maintenance_after_e6, 0)
         kept = mul_div_floor(equity_e6, freed, maintenance_e6)
     return min(room, kept)

@@ -68,24 +68,30 @@ def unit(s, account, bucket, stage, market, cursor):
         elif standing == BANKRUPT:
             cursor[2] = WIND_UP
         return False
+    wanted = FULL
+    if stage == SLICE:
+        wanted = PARTIAL
+    elif stage == WIND_UP:
+        wanted = BANKRUPT
+    if standing_now(s, account, bucket) != wanted:
+        s.closing[0]["size"] = 0
+        cursor[2] = FINISHED
+        return False
     if stage in (SLICE, CLOSE_OUT):
         cursor[2] = FINISHED
-        market = market_greatest(s, account, bucket)
-        if not market:
-            s.closing[0]["size"] = 0
-            return False
-        closing_set(s, account, bucket, market, PARTIAL if stage == SLICE else FULL)
-        if stage == CLOSE_OUT and s.closing[0]["equity"] < 0:
-            return False
+        closing_set(s, account, bucket, market_greatest(s, account, bucket), wanted)
         return sell_prepare(s)
     market = market_after(s, account, bucket, market)
     cursor[3] = market
     if not market:
         cursor[2] = CLOSE_OUT if stage == TAKE_OVER else FINISHED
         return False
-    closing_set(s, account, bucket, market, FULL if stage == TAKE_OVER else BANKRUPT)
-    take_over(s)
+    closing_set(s, account, bucket, market, wanted)
+    taken = take_over(s)
     if stage == WIND_UP:
+        if taken and standing_now(s, account, bucket) != BANKRUPT:
+            cursor[2] = FINISHED
+            return False
         closing_set(s, account, bucket, market, BANKRUPT)
         if s.closing[0]["size"] and budget(s):
             if deleverage(s, abs(s.closing[0]["size"])):
@@ -107,7 +113,7 @@ def budget(s):
 def slice_fails(s, stage):
     """What follows a slice of which nothing traded: a close-out is deleveraged."""
     closing = s.closing[0]
-    if stage == CLOSE_OUT and closing["size"] and closing["equity"] >= 0 and budget(s):
+    if stage == CLOSE_OUT and closing["size"] and budget(s):
         deleverage(s, slice_lots(s))
 
 

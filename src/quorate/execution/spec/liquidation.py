@@ -198,19 +198,23 @@ def orders_cancel(c: Context, account: int, bucket: int, standing: Standing) -> 
 
 
 def liquidate_full(c: Context, work: Work, account: int, bucket: int) -> None:
-    """Close-out: the vault first; of what it leaves, a slice on the book, else deleveraged."""
+    """Close-out: the vault first; of what it leaves, a slice on the book, else deleveraged.
+
+    It ends as soon as what was taken has lifted the bucket to another standing: prices are whole
+    ticks, rounded so that its health never falls.
+    """
     market_slot = 0
-    while True:
+    while standing_now(c, account, bucket) == Standing.FULL:
         row = c.t.row(Table.ACCOUNTS, account)
         market_slot = market_after(c.t, row, bucket, market_slot)
         if not market_slot:
             break
         take_over(c, closing_of(c, account, bucket, market_slot, Standing.FULL))
-    market_slot = market_greatest(c.t, c.t.row(Table.ACCOUNTS, account), bucket)
-    if not market_slot:
+    if standing_now(c, account, bucket) != Standing.FULL:
         return
+    market_slot = market_greatest(c.t, c.t.row(Table.ACCOUNTS, account), bucket)
     closing = closing_of(c, account, bucket, market_slot, Standing.FULL)
-    if closing.worth.equity < 0 or sell(c, closing):
+    if sell(c, closing):
         return
     if work.deleveragings < DELEVERAGINGS_PER_TICK_MAX:
         work.deleveragings += 1
@@ -220,13 +224,14 @@ def liquidate_full(c: Context, work: Work, account: int, bucket: int) -> None:
 def liquidate_bankrupt(c: Context, work: Work, account: int, bucket: int) -> None:
     """Insurance and the vault, else deleveraging, market by market; what stays is left open."""
     market_slot = 0
-    while True:
+    while standing_now(c, account, bucket) == Standing.BANKRUPT:
         row = c.t.row(Table.ACCOUNTS, account)
         market_slot = market_after(c.t, row, bucket, market_slot)
         if not market_slot:
             return
-        closing = closing_of(c, account, bucket, market_slot, Standing.BANKRUPT)
-        take_over(c, closing)
+        taken = take_over(c, closing_of(c, account, bucket, market_slot, Standing.BANKRUPT))
+        if taken and standing_now(c, account, bucket) != Standing.BANKRUPT:
+            return
         closing = closing_of(c, account, bucket, market_slot, Standing.BANKRUPT)
         if not closing.size or work.deleveragings >= DELEVERAGINGS_PER_TICK_MAX:
             continue
