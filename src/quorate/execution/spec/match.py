@@ -257,8 +257,7 @@ def self_trade(c: Context, taker: Taker, slot: int, maker: Order) -> bool:
 # --- one fill ------------------------------------------------------------------------------------
 def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
     """Exchange `lots` at the maker's price: money, positions, fees, volumes, and the event."""
-    t = c.t
-    maker = t.row(Table.ORDERS, slot)
+    t, maker = c.t, c.t.row(Table.ORDERS, slot)
     market = t.row(Table.MARKETS, taker.market)
     taker_row = t.row(Table.ACCOUNTS, c.account)
     maker_row = t.row(Table.ACCOUNTS, maker.account)
