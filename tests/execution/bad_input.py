@@ -17,6 +17,7 @@ from quorate.types import limits
 from quorate.types.blocks import AssetSpec, MarketSpec
 from quorate.types.codes import Flag, MarketStatus, Reject, Stp, Tif
 from quorate.types.records import Table
+from tests.execution.bad_input_clearing import OF_CLEARING, Case, cleared
 from tests.execution.exchange import (
     GENESIS,
     PERP,
@@ -40,6 +41,8 @@ LISTED = MarketSpec("NEW-PERP", 2, 1, 1, USD, 100, 100, 100, 0, 0, 0, 0, 0, 50)
 
 def prepared(code: Reject) -> Exchange:
     """Alice sells 10 at 100100 and bids 10 at 99900 (client id 7); bob is rich, carol poor."""
+    if code in (case[0] for case in OF_CLEARING):
+        return cleared(code)
     x = Exchange(replace(MANY_ASSETS, faucet_e6_max=5 if code == R.FAUCET_AMOUNT_TOO_LARGE else 0))
     x.fund("alice", "bob", "rich", usd=100_000_000, btc=10_000)
     x.fund("carol", usd=10)
@@ -155,7 +158,6 @@ def session_leverage(x: Exchange) -> Row:
     return x.row(address("small"), bought(99_000, 1))
 
 
-Case = tuple[Reject, str, Callable[[Exchange], Row]]
 OF_STATE: tuple[Case, ...] = (
     (R.FIELD_MUST_BE_IN_RANGE, "a maker fee above the taker fee",
      governs(c.SetFeeTier(0, 0, 500, 400))),
@@ -275,6 +277,7 @@ OF_STATE: tuple[Case, ...] = (
     (R.UPGRADE_NEEDS_NOTICE, "an upgrade less than ten blocks ahead", governs(c.Upgrade(2, 12))),
     (R.UPGRADE_VERSION_MUST_FOLLOW, "an upgrade that leaves out a version",
      governs(c.Upgrade(3, 1000))),
+    *OF_CLEARING,
 )  # fmt: skip
 
 
@@ -307,8 +310,9 @@ OF_BYTES: tuple[tuple[Reject, str, tuple[int, bytes]], ...] = (
     (R.COUNT_MUST_BE_1_TO_1024, "no command, or more than 1024", changed(14, 0)),
     (R.FLAGS_MUST_BE_ZERO, "reserved header flags", changed(12, 1)),
     (R.OPERATION_MUST_BE_KNOWN, "an unknown tag (operation)", changed(32, 99)),
-    (R.UNUSED_FIELDS_MUST_BE_ZERO, "a field that the operation does not use", changed(95, 1)),
-    (R.CONTINUATION_MUST_FOLLOW_ITS_HEAD, "a listing without its second record",
+    (R.UNUSED_FIELDS_MUST_BE_ZERO, "a field that the operation does not use", changed(64, 1)),
+    (R.CONTINUATION_MUST_FOLLOW_ITS_HEAD, "a listing without its second record, a quote "
+     "without as many levels as it says",
      signed(LISTING[:64])),
     (R.FIELD_MUST_BE_IN_RANGE, "a negative price or size, a side or time in force beyond its enum",
      changed(33, 2)),

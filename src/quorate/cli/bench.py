@@ -20,6 +20,7 @@ GROUPS = (
     ("kernel.mixed", "kernels", "mixed"),
     ("kernel.worst", "kernels", "worst"),
     ("kernel.full", "clearing", "full"),
+    ("risk.scan_million_ms", "risk", "scan"),
     ("root.hashes_per_s", "facts", "hashes"),
     ("path.bundle", "path", "path"),
     ("recovery.million_s", "path", "recovery"),

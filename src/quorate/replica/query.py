@@ -9,6 +9,8 @@ A question is an object with `ask` and its own fields; an answer has no key `err
     trades     market, count (50)           the latest, newest first
     account    account | address, sub (0)   row and positions
     orders     account, count (1000)        its open orders
+    triggers   account, count (1000)        its conditional orders, and its groups of quotes
+    clearing                                the venue's numbers and funds, feeds, voters, changes
     order      order_id                     one open order
     proof      account | order_id           a proof file under the last checkpoint, as text
 
@@ -29,6 +31,8 @@ from quorate.commitment.proof import (
     order_proof,
 )
 from quorate.replica.views import positions
+from quorate.types.clearing import GLOBALS
+from quorate.types.limits import BANDS_PER_MARKET
 from quorate.types.records import ADDRESS_BYTES, Table
 
 if TYPE_CHECKING:
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
 Question = Mapping[str, Any]
 Answer = dict[str, Any]
 COUNT_MAX: Final = 10_000
-HIDDEN: Final = ("reserved",)
+HIDDEN: Final = ("reserved", "zero")
 
 
 class QuestionRefused(Exception):
@@ -155,10 +159,32 @@ def assets(ledger: "Ledger", question: Question) -> Answer:
 
 
 def markets(ledger: "Ledger", question: Question) -> Answer:
-    """List the markets, from number 1 on."""
-    rows = ledger.executor.tables.rows(Table.MARKETS)
+    """List the markets, from number 1 on, with the clearing house of those that have one."""
+    tables = ledger.executor.tables
+    rows, risks, bands = (
+        tables.rows(table) for table in (Table.MARKETS, Table.RISK, Table.BANDS)
+    )
     listed = [{"market": slot, **fields(row)} for slot, row in enumerate(rows) if slot]
+    for found in listed:
+        slot = found["market"]
+        if slot < len(risks) and risks[slot]["mode"]:
+            own = bands[slot * BANDS_PER_MARKET : (slot + 1) * BANDS_PER_MARKET]
+            found["risk"] = fields(risks[slot])
+            found["bands"] = [fields(band) for band in own if band["tau_ms"]]
     return {"markets": listed}
+
+
+def clearing(ledger: "Ledger", question: Question) -> Answer:
+    """Give what the clearing house of the whole venue rests on."""
+    tables = ledger.executor.tables
+    counts, parameters = tables.rows(Table.LEDGER)[0], tables.rows(Table.PARAMETERS)[0]
+    found: Answer = {name: int(parameters[name]) for name in (*GLOBALS, "switch")}
+    for name in ("insurance_e6", "gate_until_ms", "debtors_count", "tick_next_ms", "vault"):
+        found[name] = int(counts[name])
+    for name, table in (("feeds", Table.FEEDS), ("voters", Table.VOTERS)):
+        found[name] = [fields(row) for row in tables.rows(table)]
+    found["changes"] = [fields(row) for row in tables.rows(Table.CHANGES) if row["height"]]
+    return found
 
 
 def depth(ledger: "Ledger", question: Question) -> Answer:
@@ -187,7 +213,7 @@ def trades(ledger: "Ledger", question: Question) -> Answer:
 
 
 def account(ledger: "Ledger", question: Question) -> Answer:
-    """Give an account's row and its positions."""
+    """Give an account's row and its positions; `isolated_e6` is margin of a position alone."""
     slot = account_slot(ledger, question)
     tables = ledger.executor.tables
     held = positions(tables, [slot])[0]
@@ -207,6 +233,22 @@ def orders(ledger: "Ledger", question: Question) -> Answer:
         found.append(fields(rows[at]))
         at = int(rows[at]["account_next"])
     return {"account": slot, "orders": found}
+
+
+def triggers(ledger: "Ledger", question: Question) -> Answer:
+    """List an account's triggers and its groups of quotes, the newest first."""
+    slot = account_slot(ledger, question)
+    most = min(integer(question, "count", 1000), COUNT_MAX)
+    tables = ledger.executor.tables
+    row = tables.rows(Table.ACCOUNTS)[slot]
+    found: Answer = {"account": slot}
+    for name, table in (("triggers", Table.TRIGGERS), ("groups", Table.GROUPS)):
+        rows, listed, at = tables.rows(table), [], int(row[f"{name}_head"])
+        while at and len(listed) < most:
+            listed.append(fields(rows[at]))
+            at = int(rows[at]["account_next"])
+        found[name] = listed
+    return found
 
 
 def order(ledger: "Ledger", question: Question) -> Answer:
@@ -244,5 +286,7 @@ HANDLERS: Final[dict[str, Callable[["Ledger", Question], Answer]]] = {
     "account": account,
     "orders": orders,
     "order": order,
+    "triggers": triggers,
+    "clearing": clearing,
     "proof": proof,
 }

@@ -25,7 +25,7 @@ from quorate.types.clearing_spec import (
     VoterSpec,
 )
 from quorate.types.codes import MarketKind, MarketStatus, Tif
-from quorate.types.limits import INT64_MAX
+from quorate.types.limits import DAY_MS, INT64_MAX
 from quorate.types.records import Table
 
 USD: Final = 10**6
@@ -36,17 +36,17 @@ FLAGS: Final = (0, 0, 0, *TriggerFlag, TriggerFlag.WATCH_INDEX | TriggerFlag.WAT
 # --- a genesis -----------------------------------------------------------------------------------
 def numbers_drawn(rng: random.Random) -> GlobalSpec:
     """Numbers of a venue that ticks in almost every block."""
-    fresh = rng.choice([1_000, 5_000, 5_000, 60_000, HOUR_MS])
+    fresh = rng.choice([2_000, 60_000, HOUR_MS, DAY_MS, DAY_MS])
     return GlobalSpec(
         tick_ms=rng.choice([0, 1, 1, 1, 500, 2_000]),
         fresh_ms=fresh,
-        reduce_ms=fresh * rng.choice([1, 2, 3]),
-        halt_ms=fresh * rng.choice([3, 10, 1_000]),
+        reduce_ms=min(DAY_MS, fresh * rng.choice([1, 2, 3])),
+        halt_ms=fresh * rng.choice([3, 10, 30]),
         quorum_ppm=rng.choice([1, 500_000, 666_667, 666_667, 1_000_000]),
         outlier_ppm=rng.choice([20_000, 100_000, 500_000]),
         liquidations_max=rng.choice([1, 2, 8, 64]),
         notice_blocks=rng.choice([0, 1, 3]),
-        gap_auctions=rng.choice([0, 0, 1]),
+        gap_auctions=rng.choice([0, 0, 0, 1]),
         gate_ms=rng.choice([0, 1, 1_000, 5_000]),
     )
 
@@ -54,10 +54,10 @@ def numbers_drawn(rng: random.Random) -> GlobalSpec:
 def bands_drawn(rng: random.Random) -> tuple[BandSpec, ...]:
     """None to three bands, the longer the wider; sometimes so narrow that each tick leaves them."""
     made, width = [], rng.choice([20_000, 50_000, 150_000])
-    for k in range(rng.choice([0, 1, 1, 2, 3, 4])):
+    for k in range(rng.choice([0, 0, 0, 1, 2, 4])):
         tau_ms = rng.choice([1, 500, 2_000, 20_000]) * (k + 1)
         up, down = width * (k + 1), min(990_000, width * (k + 1) * rng.choice([8, 10, 12]) // 10)
-        made.append(BandSpec(tau_ms, up, down, rng.choice([1, 500, 1_000, 4_000])))
+        made.append(BandSpec(tau_ms, up, down, rng.choice([1, 1, 200, 1_000])))
     return tuple(made)
 
 
@@ -70,7 +70,7 @@ def risk_drawn(rng: random.Random, number: int, market: MarketSpec, feed: int) -
         market=number,
         mode=rng.choice([1, 1, 1, 1, 1, 2]),
         feed=feed,
-        mark_clamp_ppm=rng.choice([0, 10_000, 50_000, 300_000, 1_000_000]),
+        mark_clamp_ppm=rng.choice([0, 10_000, 300_000, 1_000_000, 1_000_000]),
         basis_ema_ms=rng.choice([1, 1_000, 150_000]),
         book_ema_ms=rng.choice([1, 1_000, 30_000]),
         impact_notional_e6=rng.choice([0, some_e6 // 4, some_e6]),
@@ -145,6 +145,7 @@ class ClearingAuthor:
         self.time_ms = self.height = 0
         self.triggers: dict[int, list[int]] = {}
         self.groups: dict[int, list[int]] = {}
+        self.auction_ends: list[int] = []
         self.markets: list[Any] = []
         self.cash: dict[int, int] = {}
         self.held: dict[tuple[int, int], Any] = {}
@@ -163,14 +164,28 @@ class ClearingAuthor:
         self.markets = [markets[slot] for slot in sorted(markets) if slot]
         self.cash = {slot: int(row.cash_e6) for slot, row in accounts.items()}
         self.held = {(slot, p.key): p for slot, row in accounts.items() for p in row.positions}
+        self.auction_ends = [int(row.auction_end_ms) for row in t.rows[Table.RISK].values()]
         for feed, price in enumerate(self.prices):
             self.prices[feed] = self.moved(price, self.ceilings[feed])
+
+    def time_step(self) -> int:
+        """Milliseconds to the next block: a moment, or to the end of an auction, seldom hours.
+
+        A long gap makes an index stale, and what follows is an auction of hours.
+        """
+        rng, ends = self.rng, [end for end in self.auction_ends if end > self.time_ms]
+        draw = rng.random()
+        if draw < 0.3 and ends:
+            return rng.choice(ends) - self.time_ms
+        if draw < 0.93:
+            return rng.choice([0, 1, 200, 200, 1_000, 2_500])
+        return rng.choice([9_000, 61_000, 61_000, HOUR_MS, DAY_MS + 1])
 
     def moved(self, price: int, ceiling: int) -> int:
         """A price a block later: mostly near, one time in twelve far away."""
         rng = self.rng
-        if rng.random() < 0.08:
-            price = price * rng.choice([50, 75, 85, 92, 108, 115, 130, 180]) // 100
+        if rng.random() < 0.12:
+            price = price * rng.choice([70, 85, 92, 96, 104, 108, 115, 130]) // 100
         else:
             price += rng.choice([-2, -1, 0, 0, 0, 1, 2]) * max(1, price // 200)
         return max(2, min(price, ceiling))
@@ -216,14 +231,15 @@ class ClearingAuthor:
     def choices(self) -> tuple[tuple[int, Callable[[int], list[c.Command]]], ...]:
         """What is said how often, of a hundred."""
         return (
-            (22, self.trigger),
-            (10, self.bracket),
-            (8, self.cancel_trigger),
-            (22, self.quote),
-            (10, self.set_group),
-            (17, self.isolate),
-            (4, self.donate),
-            (4, self.role),
+            (15, self.trigger),
+            (8, self.bracket),
+            (6, self.cancel_trigger),
+            (18, self.quote),
+            (7, self.set_group),
+            (12, self.isolate),
+            (30, self.lever),
+            (2, self.donate),
+            (2, self.role),
         )
 
     def market_drawn(self) -> int:
@@ -287,6 +303,21 @@ class ClearingAuthor:
             c.Trigger(slot, 1 - side, profit, gain, size, child),
             c.Trigger(slot, 1 - side, stop, loss, size, pair),
         ]
+
+    def lever(self, account: int) -> list[c.Command]:
+        """An order for most of what the account can carry, which a move of the price then ruins."""
+        rng, slot = self.rng, self.market_drawn()
+        market, held = self.row(slot), self.held.get((account, slot))
+        money = max(0, self.cash.get(account, 0))
+        if held is not None and held.isolated_e6:
+            money = max(0, int(held.isolated_e6))
+        lot_e6 = max(1, market.quantum_e6 * (market.mark_ticks or 1))
+        steps = money * rng.choice([2, 5, 6, 15, 30, 36]) // (lot_e6 * market.lot_step)
+        size = min(steps * market.lot_step, market.size_max_lots)
+        side, tif = rng.randrange(2), rng.choice([Tif.GTC, Tif.GTC, Tif.IOC])
+        away = rng.choice([0, 0, 1]) if tif == Tif.GTC else rng.choice([-3, -1])
+        price = self.price(slot, -away if side == 0 else away)
+        return [c.Place(slot, side, price, int(size), int(tif), 0, 0, 0)]
 
     def cancel_trigger(self, account: int) -> list[c.Command]:
         own = self.triggers.get(account, []) if self.rng.random() < 0.9 else []

@@ -399,7 +399,8 @@ class Author:
     def bridge_commands(self) -> list[bytes]:
         """First everybody gets something; later now and then."""
         rng = self.rng
-        if self.height == 1:
+        again = self.clearing is not None and not any(map(self.accounts_of, self.owners))
+        if self.height == 1 or again:
             made: list[c.Command] = []
             for owner in self.owners:
                 made.append(c.Deposit(0, owner, 0, self.rich // rng.choice([1, 5, 25, 50]), 1))

@@ -237,7 +237,11 @@ class World:
         """Draw the next block."""
         rng = self.rng
         self.height += 1
-        self.time_ms += self.time_step() if self.height > 2 else 1
+        clearing = self.author.clearing
+        if self.height <= 2:
+            self.time_ms += 1
+        else:
+            self.time_ms += self.time_step() if clearing is None else clearing.time_step()
         self.author.look(t, self.time_ms, self.height)
         rows: list[Row] = []
         for role, make in (
@@ -248,8 +252,8 @@ class World:
             commands = make()
             if commands:
                 rows.append((role, 0, self.nonce(role), 0, commands))
-        if self.author.clearing is not None:
-            for voter, said in self.author.clearing.votes():
+        if clearing is not None:
+            for voter, said in clearing.votes():
                 rows.append((voter, 0, self.nonce(voter), 0, said))
         for _ in range(rng.choice([1, 4, 8, 12])):
             rows.append(self.bundle())

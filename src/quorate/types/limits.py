@@ -43,7 +43,11 @@ GROUPS_MAX: Final = 2**16
 GROUPS_PER_ACCOUNT_MAX: Final = 16
 CHANGES_MAX: Final = 64
 QUOTE_LEVELS_MAX: Final = 32
+PROTECTIONS_PER_COMMAND_MAX: Final = 4  # groups that one taker may freeze before it stops
+GROUP_WINDOW_MS_MAX: Final = DAY_MS
+GROUP_NUMBER_MAX: Final = 255
 VOTER_WEIGHT_MAX: Final = 2**32
+SPREAD_DOUBT: Final = 10  # a tenth between the quartiles of the votes leaves no confidence
 INSURANCE_MAX_E6: Final = 2**58
 
 # Prices, sizes, money.
@@ -125,8 +129,12 @@ TRIGGERS_EXAMINED_PER_BLOCK: Final = 2**16
 TRIGGERS_FIRED_PER_BLOCK: Final = 256
 LIQUIDATIONS_PER_TICK_MAX: Final = 256
 DELEVERAGED_PER_STEP_MAX: Final = 64
+DELEVERAGINGS_PER_TICK_MAX: Final = 16  # each looks at every account
+DISPOSAL_LEVELS_MAX: Final = 256
 AUCTION_FILLS_PER_BLOCK: Final = 4096
 AUCTION_ORDERS_PER_BLOCK: Final = 8192
+AUCTION_ROUNDS_MAX: Final = 8  # how often a price is found anew because an order had to go
+IMPACT_LEVELS_MAX: Final = 256  # of one book side, for one premium sample
 
 # A dead-man switch nearer than this could fire before the reply that armed it.
 DEADMAN_AHEAD_MS_MIN: Final = 1_000
@@ -229,6 +237,10 @@ assert NONCE_PAST_MS + NONCE_FUTURE_MS < TIME_MS_MAX
 # A weighted median sums all weights, and compares twice a part with the whole.
 assert 4 * VOTERS_MAX * VOTER_WEIGHT_MAX * PPM < INT64_MAX
 assert INSURANCE_MAX_E6 + CASH_MAX_E6 < INT64_MAX
+# Distances of votes are compared in ppm; a spread is at most the whole price.
+assert 2 * PRICE_TICKS_MAX * PPM < INT64_MAX and SPREAD_DOUBT * PPM * PPM < INT64_MAX
+# A day of premium samples, one each 100 ms.
+assert 864_000 * PREMIUM_MAX_E9 < INT64_MAX
 assert max(TRIGGERS_MAX, GROUPS_MAX, FEEDS_MAX * VOTERS_MAX) <= 2**TREE_DEPTH
 assert MARKETS_MAX * BANDS_PER_MARKET <= 2**TREE_DEPTH
 # A trigger looks for its pair and its parent's children among those of its account.

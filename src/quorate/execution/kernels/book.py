@@ -117,7 +117,9 @@ def order_rest(s):
     order["hold_ppm"] = taker["hold_ppm"]
     order["side"] = taker["side"]
     order["tif"] = taker["tif"]
-    order["flags"] = taker["flags"] & 1
+    order["flags"] = taker["flags"] & 1 | taker["kept"]
+    order["group"] = taker["group"]
+    order["group_slot"] = taker["group_slot"]
     order_index(s, slot)
 
     level_slot = level_at(s, market, taker["side"], taker["price"])

@@ -74,7 +74,7 @@ def entry_code(s, slot, flags, tif):
             return status_code(
                 strictest, chain, account, status, CHAIN_POST, ACCOUNT_POST, MARKET_POST, OK
             )
-    if waits and (flags & (FLAG_POST_ONLY | FLAG_MARKET) or tif >= IOC):
+    if waits and (flags & FLAG_MARKET or tif >= IOC):
         return RESTING_ALONE
     return OK
 

@@ -3,6 +3,8 @@
 import numpy as np
 
 from quorate.compiled import helper
+from quorate.execution.kernels.auctions import trades_now
+from quorate.execution.kernels.bands import band_breached, band_use
 from quorate.execution.kernels.book import (
     best_level,
     hold_e6,
@@ -18,6 +20,7 @@ from quorate.execution.kernels.funding import funding_settle
 from quorate.execution.kernels.guards import interest_rose
 from quorate.execution.kernels.makers import offered, offered_why, spend
 from quorate.execution.kernels.margin import fee_tier, volume_add
+from quorate.execution.kernels.protection import group_filled, group_seen, group_would_hit
 from quorate.execution.kernels.rows import (
     bytes_equal,
     emit,
@@ -30,6 +33,8 @@ from quorate.execution.kernels.scalars import (
     notional,
     ppm_ceil,
 )
+from quorate.execution.kernels.trigger_rows import children_filled
+from quorate.types.clearing_codes import ORDER_HAS_CHILDREN, AuctionKind
 from quorate.types.codes import (
     End,
     EventKind,
@@ -41,7 +46,7 @@ from quorate.types.codes import (
     Stp,
     Tif,
 )
-from quorate.types.limits import VOLUME_MAX_E6
+from quorate.types.limits import PROTECTIONS_PER_COMMAND_MAX, VOLUME_MAX_E6
 from quorate.types.records import POSITION_ISOLATED
 
 i8 = np.int64
@@ -57,8 +62,11 @@ IOC, FOK = int(Tif.IOC), int(Tif.FOK)
 END_NONE, END_FILLED, END_IMMEDIATE = int(End.NONE), int(End.FILLED), int(End.IMMEDIATE)
 END_SELF_TRADE, END_WORK_LIMIT = int(End.SELF_TRADE), int(End.WORK_LIMIT)
 END_MARGIN, END_REDUCE_ONLY = int(End.MARGIN), int(End.REDUCE_ONLY)
+END_BAND, BAND_TRADE = int(End.BAND), int(AuctionKind.BAND_TRADE)
 EVENT_FILL, EVENT_REDUCED = int(EventKind.FILL), int(EventKind.REDUCED)
+HITS_MAX = PROTECTIONS_PER_COMMAND_MAX
 OK = int(Reject.OK)
+OUTSIDE_BAND = int(Reject.PRICE_OUTSIDE_BAND)
 NOT_FILLABLE = int(Reject.FILL_OR_KILL_NOT_FILLABLE)
 BEYOND_WORK_LIMIT = int(Reject.FILL_OR_KILL_BEYOND_WORK_LIMIT)
 
@@ -91,15 +99,24 @@ def fillable(s):
     left = taker["size"]
     fills = i8(0)
     examined = i8(0)
+    hits = i8(0)
     level = best_level(s, taker["market"], 1 - side)
     while level and crosses(side, price, s.levels[level]["price"]):
+        if band_breached(s, taker["market"], s.levels[level]["price"], i8(0)) >= 0:
+            return OUTSIDE_BAND
         slot = i8(s.levels[level]["head"])
         while slot:
-            if examined == examined_max or fills == fills_max:
+            order = s.orders[slot]
+            group = i8(order["group_slot"])
+            if group:
+                group_seen(s, group)
+                if s.group_hit[group]:
+                    slot = i8(order["newer"])
+                    continue
+            if examined == examined_max or fills == fills_max or hits == HITS_MAX:
                 return BEYOND_WORK_LIMIT
             examined += 1
             s.now[0]["examined"] += 1
-            order = s.orders[slot]
             account = i8(order["account"])
             if order_dead(s, slot) == END_NONE:
                 if owns(s, account):
@@ -114,11 +131,23 @@ def fillable(s):
                             return OK
                         spend(s, slot, lots)
                         s.maker_tentative[account] += lots if order["side"] == BUY else -lots
-                        if lots < order["remaining"]:
+                        if group and group_would_hit(
+                            s, group, i8(order["side"]), taker["market"], order["price"], lots
+                        ):
+                            hits += 1
+                        elif lots < order["remaining"]:
                             continue  # `match` looks at it again, finds nothing and cancels it
             slot = i8(order["newer"])
         level = i8(s.levels[level]["worse"])
     return NOT_FILLABLE
+
+
+@helper
+def rest(s):
+    """Give an order that cannot match an id, and rest it; what `take` does with such a one."""
+    s.taker[0]["order_id"] = s.ledger[0]["order_id_next"]
+    s.ledger[0]["order_id_next"] += 1
+    order_rest(s)
 
 
 @helper
@@ -127,6 +156,7 @@ def take(s):
     taker = s.taker[0]
     taker["order_id"] = s.ledger[0]["order_id_next"]
     s.ledger[0]["order_id_next"] += 1
+    taker["hits"] = 0
     taker["stamp"] += 1  # what a dry run has taken has not happened
     taker["interest"] = s.markets[taker["market"]]["open_interest_lots"]
     match(s)
@@ -153,11 +183,13 @@ def match(s):
     side, price = taker["side"], taker["price"]
     fills = i8(0)
     examined = i8(0)
+    if not trades_now(s, market):
+        return
     while taker["remaining"]:
         level = best_level(s, market, 1 - side)
         if not level or not crosses(side, price, s.levels[level]["price"]):
             return
-        if examined == examined_max or fills == fills_max:
+        if taker["hits"] == HITS_MAX or examined == examined_max or fills == fills_max:
             taker["end"] = END_WORK_LIMIT
             return
         examined += 1
@@ -182,6 +214,8 @@ def match(s):
                 if not lots:
                     end = offered_why(s, slot)
         if lots:
+            if leaves_band(s, s.levels[level]["price"]):
+                return
             spend(s, slot, lots)
             fill(s, slot, lots)
             fills += 1
@@ -189,6 +223,20 @@ def match(s):
             order_cancel(s, slot, end)
             if taker["end"] == END_SELF_TRADE:
                 return
+
+
+@helper
+def leaves_band(s, price):
+    """Whether a fill at that price would leave the bands; what follows for market and taker."""
+    taker = s.taker[0]
+    band = band_breached(s, taker["market"], price, i8(0))
+    if band < 0:
+        return False
+    if taker["tif"] == IOC or taker["tif"] == FOK:
+        taker["end"] = END_BAND
+    else:
+        band_use(s, taker["market"], BAND_TRADE, price, band)
+    return True
 
 
 @helper
@@ -291,8 +339,22 @@ def fill(s, slot, lots):
         market["open_interest_lots"] += change
         interest_rose(s, market_slot, change)
     s.ledger[0]["fees_e6"] += taker_fee + maker_fee
-    if not remaining:
+    if maker_filled(s, slot, lots, price):
+        taker["hits"] += 1
+
+
+@helper
+def maker_filled(s, slot, lots, price):
+    """What follows a resting order's fill: triggers arm, it goes if empty, its group is protected;
+    whether that froze the group, so that other orders went too.
+    """
+    order = s.orders[slot]
+    group, side, market = i8(order["group_slot"]), i8(order["side"]), i8(order["market"])
+    if order["flags"] & ORDER_HAS_CHILDREN:
+        children_filled(s, i8(order["account"]), order["order_id"], lots)
+    if not order["remaining"]:
         order_remove(s, slot)
+    return group != 0 and group_filled(s, group, side, market, price, lots)
 
 
 @helper

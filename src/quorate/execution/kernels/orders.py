@@ -6,6 +6,8 @@ A handler judges and prepares the taker; `take` has one call site, in `block`.
 import numpy as np
 
 from quorate.compiled import helper
+from quorate.execution.kernels.auctions import trades_now
+from quorate.execution.kernels.bands import band_breached
 from quorate.execution.kernels.book import (
     best_level,
     deadman_fired,
@@ -20,6 +22,7 @@ from quorate.execution.kernels.maps import find_client
 from quorate.execution.kernels.margin import assess, fee_tier
 from quorate.execution.kernels.match import fillable, owns, stp_mode
 from quorate.execution.kernels.perpetuals import perpetual_code
+from quorate.execution.kernels.protection import group_code
 from quorate.execution.kernels.rows import position_code, position_of
 from quorate.execution.kernels.scalars import (
     crosses,
@@ -29,6 +32,7 @@ from quorate.execution.kernels.scalars import (
     reducible,
 )
 from quorate.execution.kernels.sessions import session_order_code, session_spot_code
+from quorate.types.clearing_codes import ORDER_HAS_CHILDREN
 from quorate.types.codes import End, Flag, MarketKind, Reject, Side, Stp, Tif
 from quorate.types.limits import CASH_TRADING_MAX_E6, LEVELS_MAX, ORDERS_MAX, TIERS_PER_SCHEDULE
 
@@ -53,6 +57,8 @@ ORDERS_TOO_MANY = int(R.ORDERS_OPEN_TOO_MANY_CANCEL_SOME)
 TABLE_FULL = int(R.TABLE_FULL_SEND_LATER)
 WOULD_INCREASE = int(R.REDUCE_ONLY_WOULD_INCREASE)
 NO_LIQUIDITY = int(R.NO_LIQUIDITY_FOR_MARKET_ORDER)
+RESTING_ALONE = int(R.AUCTION_TAKES_RESTING_ORDERS_ALONE)
+OUTSIDE_BAND = int(R.PRICE_OUTSIDE_BAND)
 IMMEDIATE_NOT = int(R.IMMEDIATE_WOULD_NOT_FILL)
 POST_ONLY_CROSS = int(R.POST_ONLY_WOULD_CROSS)
 SELF_TRADE = int(R.SELF_TRADE_WOULD_CANCEL_TAKER)
@@ -77,7 +83,18 @@ def place(s, command):
     taker["expiry_ms"] = command["expiry_ms"]
     taker["cloid_hi"] = command["cloid_hi"]
     taker["cloid_lo"] = command["cloid_lo"]
+    taker["group"] = command["aux"]
+    return placed(s)
+
+
+@helper
+def placed(s):
+    """Judge a new order that has been read into the taker."""
+    taker = s.taker[0]
+    taker["active"] = 0
     taker["replaced"] = 0
+    taker["group_slot"] = 0
+    taker["kept"] = 0
     code = market_code(s, taker["market"], taker["flags"], taker["tif"])
     if code == OK:
         code = size_code(s, taker["market"], taker["size"])
@@ -139,6 +156,10 @@ def place_code(s):
         s, account, taker["cloid_hi"], taker["cloid_lo"]
     ):
         return CLIENT_OPEN
+    if taker["group"]:
+        code = group_code(s, taker["group"])
+        if code != OK:
+            return code
     if taker["tif"] < IOC:
         most = i8(s.parameters[0]["orders_per_account_max"])
         if i8(s.accounts[account]["orders_count"]) >= most:
@@ -208,6 +229,9 @@ def cross_code(s):
     taker = s.taker[0]
     market = s.markets[taker["market"]]
     side, flags = taker["side"], taker["flags"]
+    immediate = taker["tif"] == IOC or taker["tif"] == FOK
+    if not trades_now(s, taker["market"]):
+        return RESTING_ALONE if immediate else OK
     opposite = best_level(s, taker["market"], 1 - side)
     if not opposite:
         if flags & MARKET:
@@ -230,6 +254,8 @@ def cross_code(s):
         return OK
     if taker["tif"] == IOC and not crossing:
         return IMMEDIATE_NOT
+    if immediate and crossing and band_breached(s, taker["market"], best, i8(0)) >= 0:
+        return OUTSIDE_BAND
     if crossing and stp_mode(s) == CANCEL_TAKER:
         head = i8(s.levels[opposite]["head"])
         if owns(s, i8(s.orders[head]["account"])) and order_dead(s, head) == END_NONE:
@@ -288,6 +314,10 @@ def modify(s, slot, command):
     taker["cloid_hi"] = order["cloid_hi"]
     taker["cloid_lo"] = order["cloid_lo"]
     taker["replaced"] = slot
+    taker["group"] = i8(order["group"])
+    taker["group_slot"] = i8(order["group_slot"])
+    taker["kept"] = i8(order["flags"]) & ORDER_HAS_CHILDREN
+    taker["kept_id"] = order["order_id"]
     code = size_code(s, taker["market"], size)
     if code != OK:
         return code

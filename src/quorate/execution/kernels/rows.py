@@ -24,7 +24,8 @@ OK, TABLE_FULL = int(Reject.OK), int(Reject.TABLE_FULL_SEND_LATER)
 POSITIONS_TOO_MANY = int(Reject.POSITIONS_TOO_MANY_CLOSE_ONE)
 T_CHAIN, T_ASSETS = int(Table.CHAIN), int(Table.ASSETS)
 T_MARGIN_TIERS, T_FEE_TIERS = int(Table.MARGIN_TIERS), int(Table.FEE_TIERS)
-T_VALIDATORS = int(Table.VALIDATORS)
+T_VALIDATORS, T_PARAMETERS = int(Table.VALIDATORS), int(Table.PARAMETERS)
+T_FEEDS, T_VOTERS, T_CHANGES = int(Table.FEEDS), int(Table.VOTERS), int(Table.CHANGES)
 
 
 # --- keys ----------------------------------------------------------------------------------------
@@ -329,6 +330,8 @@ def order_free(s, slot):
     row["side"] = 0
     row["tif"] = 0
     row["flags"] = 0
+    row["group"] = 0
+    row["group_slot"] = 0
     row["newer"] = s.ledger[0]["orders_free"]
     s.ledger[0]["orders_free"] = slot
     s.orders_dirty[slot] = 1

@@ -1,8 +1,9 @@
-"""Funding (FORMULAS 3): what a position owes, and how it pays.
+"""What a position owes in funding, and how it pays (FORMULAS 3).
 
 A market's `funding_index` says what a long of one lot has paid since the beginning; a position
 remembers where the index stood when it last paid. Paying moves money between the position's bucket
 and the market's `funding_pool_e6`; what positions owe and the pool sum to the rounding residue.
+`spec.rates` moves the index.
 """
 
 from quorate.execution import risk_rules

@@ -66,7 +66,7 @@ def entry_code(c: Context, market: Market, slot: int, flags: int, tif: int) -> R
     if refused:
         return CODES[MarketStatus(status)][statuses.index(status)]
     if risk.mode == Mode.BATCH or (risk.mode != Mode.OFF and risk.phase == Phase.AUCTION):
-        if flags & (Flag.POST_ONLY | Flag.MARKET) or tif in (Tif.IOC, Tif.FOK):
+        if flags & Flag.MARKET or tif in (Tif.IOC, Tif.FOK):
             return Reject.AUCTION_TAKES_RESTING_ORDERS_ALONE
     return Reject.OK
 

@@ -11,9 +11,15 @@ never raises initial margin.
 
 A taker's fee is rounded once for the whole order: each fill pays the difference of the fee on all
 lots so far. A spot bid never pays more than it holds.
+
+No fill leaves the price bands: before the first one that would, an order that may rest begins an
+auction and rests; another one stops. In an auction, and in markets that trade in batches, orders
+rest without matching.
 """
 
 from quorate.execution import rules
+from quorate.execution.spec.auctions import trades_now
+from quorate.execution.spec.bands import band_breached, band_use
 from quorate.execution.spec.book import (
     best_level,
     hold_e6,
@@ -31,8 +37,11 @@ from quorate.execution.spec.guards import interest_rose
 from quorate.execution.spec.makers import offered, spend
 from quorate.execution.spec.margin import fee_rates, volume_add
 from quorate.execution.spec.positions import position_close_if_empty, position_open
+from quorate.execution.spec.protection import Tentative, group_filled, group_would_hit
 from quorate.execution.spec.rows import Account, Market, Order, Position
 from quorate.execution.spec.takers import Taker
+from quorate.execution.spec.trigger_rows import children_filled
+from quorate.types.clearing_codes import ORDER_HAS_CHILDREN, AuctionKind
 from quorate.types.codes import (
     End,
     EventKind,
@@ -43,7 +52,7 @@ from quorate.types.codes import (
     Stp,
     Tif,
 )
-from quorate.types.limits import VOLUME_MAX_E6
+from quorate.types.limits import PROTECTIONS_PER_COMMAND_MAX, VOLUME_MAX_E6
 from quorate.types.records import POSITION_ISOLATED, Table
 
 
@@ -62,21 +71,28 @@ def fillable(c: Context, taker: Taker) -> Reject:
     parameters = c.t.row(Table.PARAMETERS, 0)
     market = c.t.row(Table.MARKETS, taker.market)
     taker.interest_lots = market.open_interest_lots
-    left, fills, examined = taker.size, 0, 0
+    left, fills, examined, hits = taker.size, 0, 0, 0
+    groups: dict[int, Tentative] = {}
     level_slot = best_level(market, 1 - taker.side)
     while level_slot:
         level = c.t.row(Table.LEVELS, level_slot)
         if not rules.crosses(taker.side, taker.price, level.price):
             break
+        if band_breached(c, taker.market, level.price, 0) >= 0:
+            return Reject.PRICE_OUTSIDE_BAND
         slot = level.head
         while slot:
+            order = c.t.row(Table.ORDERS, slot)
+            if order.group_slot in groups and groups[order.group_slot].hit:
+                slot = order.newer
+                continue
             if (
                 examined == parameters.orders_examined_per_command_max
                 or fills == parameters.fills_per_command_max
+                or hits == PROTECTIONS_PER_COMMAND_MAX
             ):
                 return Reject.FILL_OR_KILL_BEYOND_WORK_LIMIT
             examined += 1
-            order = c.t.row(Table.ORDERS, slot)
             if not order_dead(c, order):
                 if owns(c, taker, order.account):
                     if stp_mode(taker) != Stp.CANCEL_MAKER:
@@ -92,6 +108,10 @@ def fillable(c: Context, taker: Taker) -> Reject:
                         if order.account in taker.makers:
                             sign = 1 if order.side == Side.BUY else -1
                             taker.makers[order.account].tentative += sign * lots
+                        if order.group_slot and group_would_hit(c, groups, order, market, lots):
+                            hits += 1
+                            slot = order.newer
+                            continue
                         if lots < order.remaining:
                             continue  # `match` looks at it again, finds nothing and cancels it
             slot = order.newer
@@ -141,7 +161,9 @@ def resting(c: Context, taker: Taker) -> Order:
         hold_ppm=taker.hold_ppm,
         side=taker.side,
         tif=taker.tif,
-        flags=taker.flags & Flag.REDUCE_ONLY,
+        flags=taker.flags & Flag.REDUCE_ONLY | taker.kept,
+        group=taker.group,
+        group_slot=taker.group_slot,
     )
 
 
@@ -149,6 +171,8 @@ def match(c: Context, taker: Taker) -> None:
     """Trade against the best resting orders until nothing more crosses or the work is done."""
     parameters = c.t.row(Table.PARAMETERS, 0)
     fills = examined = 0
+    if not trades_now(c.t, taker.market):
+        return
     while taker.remaining:
         market = c.t.row(Table.MARKETS, taker.market)
         level_slot = best_level(market, 1 - taker.side)
@@ -160,6 +184,7 @@ def match(c: Context, taker: Taker) -> None:
         if (
             examined == parameters.orders_examined_per_command_max
             or fills == parameters.fills_per_command_max
+            or taker.hits == PROTECTIONS_PER_COMMAND_MAX
         ):
             taker.end = End.WORK_LIMIT
             return
@@ -178,6 +203,13 @@ def match(c: Context, taker: Taker) -> None:
         if not lots:
             order_cancel(c, slot, why)
             continue
+        band = band_breached(c, taker.market, level.price, 0)
+        if band >= 0:
+            if taker.tif in (Tif.IOC, Tif.FOK):
+                taker.end = End.BAND
+            else:
+                band_use(c, taker.market, AuctionKind.BAND_TRADE, level.price, band)
+            return
         spend(taker, market, maker, lots)
         fill(c, taker, slot, lots)
         fills += 1
@@ -293,8 +325,19 @@ def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
     ledger = t.row(Table.LEDGER, 0)
     ledger.fees_e6 += taker_fee + maker_fee
     t.put(Table.LEDGER, 0, ledger)
+    taker.hits += maker_filled(c, slot, market, lots, maker.price)
+
+
+def maker_filled(c: Context, slot: int, market: Market, lots: int, price: int) -> bool:
+    """What follows a resting order's fill: its triggers arm, it goes if it is empty, and its group
+    is protected; whether that froze the group, so that other orders went too.
+    """
+    maker = c.t.row(Table.ORDERS, slot)
+    if maker.flags & ORDER_HAS_CHILDREN:
+        children_filled(c.t, maker.account, maker.order_id, lots)
     if not maker.remaining:
-        order_remove(t, slot)
+        order_remove(c.t, slot)
+    return bool(maker.group_slot) and group_filled(c, maker, market, lots, price)
 
 
 def book_fill(

@@ -2,6 +2,8 @@
 
 from quorate.execution import rules
 from quorate.execution.spec.accounts import deadman_fired
+from quorate.execution.spec.auctions import trades_now
+from quorate.execution.spec.bands import band_breached
 from quorate.execution.spec.book import (
     best_level,
     hold_e6,
@@ -16,10 +18,13 @@ from quorate.execution.spec.margin import assess, fee_rates
 from quorate.execution.spec.match import fillable, owns, take
 from quorate.execution.spec.perpetuals import perpetual_code
 from quorate.execution.spec.positions import position_code, position_of
+from quorate.execution.spec.protection import group_code
 from quorate.execution.spec.rows import Account, Market, Order
 from quorate.execution.spec.sessions import session_order_code, session_spot_code
 from quorate.execution.spec.tables import Tables
 from quorate.execution.spec.takers import Taker
+from quorate.execution.spec.trigger_rows import children_moved
+from quorate.types.clearing_codes import ORDER_HAS_CHILDREN
 from quorate.types.codes import (
     End,
     Flag,
@@ -104,6 +109,10 @@ def place_code(c: Context, taker: Taker) -> Reject:
         c.account, taker.cloid_hi, taker.cloid_lo
     ):
         return Reject.CLIENT_ID_ALREADY_OPEN
+    if taker.group:
+        code, taker.group_slot = group_code(c, taker.group)
+        if code:
+            return code
     if taker.tif in (Tif.GTC, Tif.GTT):
         if account.orders_count >= c.t.row(Table.PARAMETERS, 0).orders_per_account_max:
             return Reject.ORDERS_OPEN_TOO_MANY_CANCEL_SOME
@@ -155,7 +164,14 @@ def prepare(c: Context, market: Market, taker: Taker, replaced: int) -> Reject:
 
 
 def cross_code(c: Context, market: Market, taker: Taker) -> Reject:
-    """Settle a market order's price, keep post-only orders passive, refuse what cannot match."""
+    """Settle a market order's price, keep post-only orders passive, refuse what cannot match.
+
+    Where orders rest without matching, post-only ones may stand across the book.
+    """
+    if not trades_now(c.t, taker.market):
+        if taker.tif in (Tif.IOC, Tif.FOK):
+            return Reject.AUCTION_TAKES_RESTING_ORDERS_ALONE
+        return Reject.OK
     opposite = best_level(market, 1 - taker.side)
     if not opposite:
         if taker.flags & Flag.MARKET:
@@ -181,6 +197,9 @@ def cross_code(c: Context, market: Market, taker: Taker) -> Reject:
         return Reject.OK
     if taker.tif == Tif.IOC and not crossing:
         return Reject.IMMEDIATE_WOULD_NOT_FILL
+    if taker.tif in (Tif.IOC, Tif.FOK) and crossing:
+        if band_breached(c, taker.market, best, 0) >= 0:
+            return Reject.PRICE_OUTSIDE_BAND
     if crossing and (taker.flags & Flag.STP_MASK) >> Flag.STP_SHIFT == Stp.CANCEL_TAKER:
         maker = c.t.row(Table.ORDERS, level.head)
         if owns(c, taker, maker.account) and not order_dead(c, maker):
@@ -237,6 +256,9 @@ def modify(
         expiry_ms=order.expiry_ms,
         cloid_hi=order.cloid_hi,
         cloid_lo=order.cloid_lo,
+        group=order.group,
+        group_slot=order.group_slot,
+        kept=order.flags & ORDER_HAS_CHILDREN,
     )
     code = size_code(market, size)
     if code:
@@ -263,6 +285,8 @@ def modify(
         return code
     order_cancel(c, slot, End.REPLACED)
     take(c, taker)
+    if taker.kept:
+        children_moved(c.t, c.account, order.order_id, taker.order_id, taker.filled)
     report(taker, receipt)
     return Reject.OK
 

@@ -26,7 +26,8 @@ class Taker:
     """An order on its way into the book. Price in ticks, sizes in lots.
 
     `interest_lots`: the market's open interest before the command's fills, by which makers are
-    judged, so that a dry run finds what comes true; -1: as it stands.
+    judged, so that a dry run finds what comes true; -1: as it stands. `kept`: ORDER_HAS_CHILDREN
+    if it takes the place of an order that has. `hits`: groups of quotes that it has frozen.
     """
 
     market: int
@@ -48,3 +49,7 @@ class Taker:
     fee_e6: int = 0
     interest_lots: int = -1
     makers: dict[int, Maker] = field(default_factory=dict)
+    group: int = 0
+    group_slot: int = 0
+    kept: int = 0
+    hits: int = 0
