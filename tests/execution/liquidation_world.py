@@ -120,7 +120,9 @@ class World:
         if people:
             rows = [self.row("bridge", c.Deposit(0, address("vault"), 0, 500 * USD))]
             rows += [self.deposit(name) for name in self.people]
-            self.run(rows)
+            self.run([*rows, self.row("bridge", c.Deposit(0, address("governance"), 0, USD))])
+        else:
+            self.run([self.row("bridge", c.Deposit(0, address("governance"), 0, USD))])
 
     # --- blocks ---------------------------------------------------------------------------------
     @property
@@ -160,8 +162,8 @@ class World:
         if rng.random() < 0.1:
             donor = rng.choice(self.people)
             rows.append(self.row(donor, c.Donate(rng.choice([0, 1, 2, 3]), 3 * USD)))
+        rows += self.open_quarantine()
         rng.shuffle(rows)
-        self.open_quarantine()
         return self.run(rows, rng.choice([500, 1_000, 1_000, 2_000]))
 
     def votes(self) -> list[Row]:
@@ -206,11 +208,13 @@ class World:
             found.append(c.Place(number, side, price, size, 0, flags))
         return found
 
-    def open_quarantine(self) -> None:
+    def open_quarantine(self) -> list[Row]:
         """Governance lifts a quarantine after a while."""
+        found = []
         for number in MARKETS:
             if self.t.row(Table.RISK, number).phase == 2 and self.rng.random() < 0.2:
-                self.poke(Table.RISK, number, phase=0)
+                found.append(self.row("governance", c.SetStatus(number, 1)))
+        return found
 
     def poke(self, table: Table, slot: int, **values: int) -> None:
         """Write into both states."""

@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 
 from quorate.codec import commands as c
-from quorate.execution.spec.context import Context
-from quorate.execution.spec.liquidation import quarantine_lift
 from quorate.types.clearing_codes import InsuranceFlow, LiquidationStep, Phase, Standing, Switch
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import INSURANCE_MAX_E6
@@ -180,11 +178,7 @@ def test_a_quarantine_is_lifted_and_the_rest_tried_again() -> None:
     v = left_open()
     v.index(950, 880)
     v.fund(bob=500)
-    context = Context(v.t, v.height, v.time_ms)
-    quarantine_lift(context, 1)
-    assert len(context.events) == 1
-    v.lockstep.kernel.rows(Table.RISK)[1]["phase"] = Phase.TRADING
-    v.lockstep.before = v.lockstep.spec.image()
+    v.send("governance", c.SetStatus(1, 1))
     events = v.run(v.votes_at())
     assert steps(events) == [(1, Step.DELEVERAGED)]
     v.run(v.votes_at())

@@ -36,7 +36,7 @@ END_LIQUIDATION = int(End.LIQUIDATION)
 CANCELLED_ORDERS = int(LiquidationStep.CANCELLED_ORDERS)
 PAID_BY_INSURANCE = int(LiquidationStep.PAID_BY_INSURANCE)
 SOLD_ON_BOOK, LEFT_OPEN = int(LiquidationStep.SOLD_ON_BOOK), int(LiquidationStep.LEFT_OPEN)
-TRADING, QUARANTINE = int(Phase.TRADING), int(Phase.QUARANTINE)
+QUARANTINE = int(Phase.QUARANTINE)
 SWITCHED = int(EventKind.SWITCHED)
 SWITCH_PHASE, SWITCH_GATE = int(Switch.PHASE), int(Switch.GATE)
 FEE = int(InsuranceFlow.FEE)
@@ -175,13 +175,3 @@ def switched(s, switch, market, state, before, until_ms):
         0,
         0,
     )
-
-
-@helper
-def quarantine_lift(s, market):
-    """Governance opens a quarantined market again; what was left open is tried anew."""
-    if s.risk[market]["phase"] != QUARANTINE:
-        return
-    s.risk[market]["phase"] = TRADING
-    s.risk_dirty[market] = 1
-    switched(s, SWITCH_PHASE, market, TRADING, QUARANTINE, i8(0))

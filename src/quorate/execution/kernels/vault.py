@@ -180,6 +180,9 @@ def immediate_set(s, market, side, price, lots, fee_ppm):
     taker["filled"] = 0
     taker["end"] = 0
     taker["replaced"] = 0
+    taker["group"] = 0
+    taker["group_slot"] = 0
+    taker["kept"] = 0
     taker["fee_ppm"] = fee_ppm
     taker["value_e6"] = 0
     taker["fee_e6"] = 0

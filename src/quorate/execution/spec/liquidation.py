@@ -312,14 +312,3 @@ def debtor_mark(t: Tables, account: int, standing: Standing) -> None:
     ledger = t.row(Table.LEDGER, 0)
     ledger.debtors_count += 1 if standing else -1
     t.put(Table.LEDGER, 0, ledger)
-
-
-def quarantine_lift(c: Context, market_slot: int) -> None:
-    """Governance opens a quarantined market again; what was left open is tried anew."""
-    risk = c.t.row(Table.RISK, market_slot)
-    if risk.phase != Phase.QUARANTINE:
-        return
-    risk.phase = Phase.TRADING
-    c.t.put(Table.RISK, market_slot, risk)
-    words = (Phase.TRADING, Phase.QUARANTINE)
-    c.emit_words(EventKind.SWITCHED, *words, code=Switch.PHASE, market=market_slot)
