@@ -312,7 +312,8 @@ class ClearingAuthor:
         if held is not None and held.isolated_e6:
             money = max(0, int(held.isolated_e6))
         lot_e6 = max(1, market.quantum_e6 * (market.mark_ticks or 1))
-        steps = money * rng.choice([2, 5, 6, 15, 30, 36]) // (lot_e6 * market.lot_step)
+        most = self.genesis.margin_schedules[market.margin_schedule][0].leverage_max
+        steps = money * most * rng.choice([30, 60, 80, 95]) // (100 * lot_e6 * market.lot_step)
         size = min(steps * market.lot_step, market.size_max_lots)
         side, tif = rng.randrange(2), rng.choice([Tif.GTC, Tif.GTC, Tif.IOC])
         away = rng.choice([0, 0, 1]) if tif == Tif.GTC else rng.choice([-3, -1])
