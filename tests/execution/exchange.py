@@ -94,12 +94,13 @@ class Exchange:
 
     def code(self, name: str, *commands: c.Command, step_ms: int = 1000, **bundle: int) -> Reject:
         """Code of the last receipt, or of the bundle."""
-        return Reject(int(self.send(name, *commands, step_ms=step_ms, **bundle)[-1]["code"]))
+        return Reject(int(answers(self.send(name, *commands, step_ms=step_ms, **bundle))[-1]))
 
     def ok(self, name: str, *commands: c.Command, step_ms: int = 1000, **bundle: int) -> Any:
         """Events of a bundle whose every command must succeed."""
         events = self.send(name, *commands, step_ms=step_ms, **bundle)
-        assert not events["code"].any(), [Reject(int(code)).name for code in events["code"]]
+        codes = answers(events)
+        assert not codes.any(), [Reject(int(code)).name for code in codes]
         return events
 
     def fund(self, *names: str, usd: int = 1_000_000, btc: int = 0) -> None:
@@ -128,6 +129,12 @@ class Exchange:
         self.lockstep.spec.tables.put(table, slot, row)
         self.lockstep.checks = False
         self.lockstep.before = self.lockstep.spec.image()
+
+
+def answers(events: Any) -> Any:
+    """Codes of receipts and of refused bundles; the codes of other events mean other things."""
+    kinds = events["kind"]
+    return events["code"][(kinds == EventKind.RECEIPT) | (kinds == EventKind.BUNDLE)]
 
 
 def fills(events: Any) -> list[tuple[int, int, int]]:

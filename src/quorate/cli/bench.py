@@ -19,6 +19,8 @@ GROUPS = (
     ("compile_s", "facts", "compilation"),
     ("kernel.mixed", "kernels", "mixed"),
     ("kernel.worst", "kernels", "worst"),
+    ("kernel.full", "clearing", "full"),
+    ("risk.scan_million_ms", "risk", "scan"),
     ("root.hashes_per_s", "facts", "hashes"),
     ("path.bundle", "path", "path"),
     ("recovery.million_s", "path", "recovery"),

@@ -32,6 +32,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "prove": ("quorate.cli.prove", "Write a proof of an account, an order or an event."),
     "verify": ("quorate.cli.verify", "Check a proof that somebody wrote."),
     "inspect": ("quorate.cli.inspect", "Show what a home holds, without changing anything."),
+    "what-if": (
+        "quorate.cli.what_if",
+        "Show who would be liquidatable under other parameters or marks.",
+    ),
     "sim": ("quorate.cli.simulate", "Try to break validators in a seeded world."),
     "fuzz": ("quorate.cli.fuzz", "Search for a disagreement, for a number of seconds."),
     "bench": ("quorate.cli.bench", "Measure this machine."),

@@ -7,6 +7,10 @@ all. A module that imports another one of the list stands behind it.
 
 KERNEL_MODULES: tuple[str, ...] = (
     "quorate.execution.kernels.block",
+    "quorate.execution.kernels.phase_triggers",
+    "quorate.execution.kernels.phase_auctions",
+    "quorate.execution.kernels.phase_liquidation",
+    "quorate.execution.kernels.phase_tick",
     "quorate.execution.kernels.sweeps",
     "quorate.commitment.sha256",
     "quorate.execution.kernels.indexes",

@@ -28,7 +28,7 @@ from quorate.execution.spec import block as spec_block
 from quorate.execution.spec.genesis import genesis_state
 from quorate.execution.spec.signers import bundle_hopeless
 from quorate.types.blocks import Admitted, Genesis
-from quorate.types.codes import OrderRule
+from quorate.types.codes import MarketStatus, OrderRule
 from quorate.types.limits import COMMAND_BYTES, PROTOCOL_VERSIONS
 from quorate.types.records import (
     ADMITTED,
@@ -43,6 +43,10 @@ from quorate.types.records import (
 
 # One command's 64 bytes, as the kernels read them.
 READINGS = (COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION, VALIDATOR_COMMAND)
+
+
+# While the whole venue is switched to one of these, nobody is liquidated.
+SWITCHES_THAT_WAIT = (MarketStatus.POST_ONLY, MarketStatus.HALTED)
 
 
 class Machine(Protocol):
@@ -143,10 +147,21 @@ class KernelMachine:
 
     def __init__(self, image: Image, secrets: Any) -> None:
         # Importing the kernels compiles them; whoever only reads an image does not pay for that.
-        from quorate.execution.kernels import advice, block, indexes, sweeps
+        from quorate.execution.kernels import (
+            advice,
+            block,
+            indexes,
+            phase_auctions,
+            phase_liquidation,
+            phase_tick,
+            phase_triggers,
+            sweeps,
+        )
 
         self.kernels, self.indexes, self.sweeps = block, indexes, sweeps
-        self.advice = advice
+        self.advice, self.phase_tick, self.phase_auctions = advice, phase_tick, phase_auctions
+        self.phase_triggers = phase_triggers
+        self.phase_liquidation = phase_liquidation
         self.s: State = allocate(np.asarray(secrets, np.int64))
         self.fields = plain_fields(self.s)
         self.now = self.fields["now"][0]
@@ -217,9 +232,19 @@ class KernelMachine:
         order = self._order(bundles, readings[0])
         now = self.now
         now["height"], now["time_ms"], now["events"], now["examined"] = height, time_ms, 0, 0
+        now["tick"] = 0
         self.drained = []
         self.sweeps.begin_block(self.s)
+        if self.ledger["feeds_high"]:
+            self._through(lambda at: self.phase_tick.run_tick(self.s, at))
+        if self.ledger["triggers_live"]:
+            self._through(lambda at: self.phase_triggers.triggers_tick(self.s, at))
+        if now["tick"] and self.fields["parameters"][0]["switch"] not in SWITCHES_THAT_WAIT:
+            self.phase_liquidation.scan(self.s)
+            self._through(lambda at: self.phase_liquidation.run_liquidation(self.s, at))
         self._through(lambda at: self.kernels.run_block(self.s, bundles, *readings, order, at))
+        if self.ledger["risk_high"]:
+            self._through(lambda at: self.phase_auctions.run_auctions(self.s, at))
         events = self.fields["events"][: int(now["events"])]
         return np.concatenate([*self.drained, events]) if self.drained else events
 

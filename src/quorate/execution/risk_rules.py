@@ -10,6 +10,7 @@ goes against the account and is named.
 
 from quorate.execution.rules import notional, ppm_ceil
 from quorate.execution.wide import mul_div_ceil, mul_div_floor, products_in_order
+from quorate.types.clearing_codes import Standing
 from quorate.types.limits import (
     E9,
     EMA_FULL_TAUS,
@@ -31,11 +32,11 @@ EXP_ONE = 2**60
 EXP_TERMS = 20  # the next term is below 1 / 2**60
 EXP_INVERSE_E = 424_136_118_829_305_329  # 2**60 / e, floored
 
-HEALTHY = 0
-PRE_LIQUIDATION = 1
-PARTIAL = 2
-FULL = 3
-BANKRUPT = 4
+HEALTHY = int(Standing.HEALTHY)
+PRE_LIQUIDATION = int(Standing.PRE_LIQUIDATION)
+PARTIAL = int(Standing.PARTIAL)
+FULL = int(Standing.FULL)
+BANKRUPT = int(Standing.BANKRUPT)
 
 
 # --- marks -------------------------------------------------------------------------------------
@@ -220,7 +221,8 @@ def funding_payment(size: int, index_now: int, index_then: int, shift: int) -> i
     """What a position of `size` lots pays since `index_then`, in 1e-6 quote (FORMULAS 3).
 
     size * (now - then) / 2**shift, rounded up: a payer pays the part, a receiver goes without it.
-    Negative: it receives. Bounds: |size| <= PERPETUAL_LOTS_MAX, |index| <= FUNDING_INDEX_MAX.
+    Negative: it receives. Bounds: |size| <= PERPETUAL_LOTS_MAX, |index| <= FUNDING_INDEX_MAX; a
+    payment of a thousand times the largest worth of a position saturates.
     """
     move = index_now - index_then
     if size < 0:
@@ -249,8 +251,8 @@ def oi_scaled_initial(
 def confidence_addon(initial_e6: int, confidence_ppm: int, most_ppm: int) -> int:
     """What a doubtful oracle adds to an initial margin, rounded up (FORMULAS 11, contingency).
 
-    IM * most * (1 - confidence), the confidence within 0..1. Bounds: IM <= EQUITY_MAX_E6, most <=
-    PPM: at no confidence the margin at most doubles.
+    IM * most * (1 - confidence), the confidence within 0..1. Bounds: IM that of one position, at
+    most twice POSITION_NOTIONAL_MAX_E6; most <= ADDON_MAX_PPM.
     """
     doubt_ppm = PPM - confidence_ppm
     if doubt_ppm <= 0:
@@ -285,7 +287,7 @@ def close_out(maintenance_e6: int, close_ppm: int) -> int:
 
 
 def health(equity_e6: int, initial_e6: int, maintenance_e6: int, close_out_e6: int) -> int:
-    """State of an account, HEALTHY (0) to BANKRUPT (4), of the five of FORMULAS 5.
+    """Standing of an account, of the five of FORMULAS 5.
 
     Each requirement is met by equity that equals it; bankrupt is below zero.
     """
@@ -355,9 +357,10 @@ def fillable_price(
     """Worst price that a liquidation may ask of the book (FORMULAS 4, with the sign of the code).
 
     mark * (1 - sign * ABR * spread * rate), ABR = clamp(adjust * (1 - equity / requirement), 0, 1);
-    rate: the maintenance rate. Down for longs, up for shorts, clamped to [1, price_max]; ABR is
-    floored to 1e-9. Bounds: |equity| <= EQUITY_MAX_E6, rate <= MARGIN_RATE_MAX_PPM,
-    adjust <= 10 * PPM, spread <= LIQUIDATION_SPREAD_MAX_PPM. With nothing required, the mark.
+    rate: the maintenance rate. Down for longs, up for shorts, clamped to [1, price_max]; ABR and
+    spread * rate are floored to 1e-9. With nothing required, the mark. Bounds: |equity| <=
+    EQUITY_MAX_E6, rate <= MARGIN_RATE_MAX_PPM, adjust <= 10 * PPM, spread <=
+    LIQUIDATION_SPREAD_MAX_PPM.
     """
     if requirement_e6 <= 0 or equity_e6 >= requirement_e6:
         return mark
@@ -430,9 +433,9 @@ def band_low(reference: int, down_ppm: int) -> int:
 def band_high(reference: int, up_ppm: int) -> int:
     """Highest price inside a band: reference * (1 + up), rounded down (FORMULAS 7).
 
-    Bound: up <= BAND_MAX_PPM.
+    Bound: up <= BAND_MAX_PPM; taken apart at PPM, as the whole product could pass int64.
     """
-    return reference + reference * up_ppm // PPM
+    return reference + reference // PPM * up_ppm + reference % PPM * up_ppm // PPM
 
 
 def gap_auction_ms(gap_ms: int) -> int:

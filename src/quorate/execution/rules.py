@@ -111,3 +111,69 @@ def withdrawable_floor(initial_e6: int, value_e6: int) -> int:
     if tenth > initial_e6:
         return tenth
     return initial_e6
+
+
+# --- conditional orders --------------------------------------------------------------------------
+def trigger_fires(kind: int, side: int, price: int, level: int) -> bool:
+    """Whether a watched price has reached a trigger's level.
+
+    A stop (0) or trailing stop (2) of a buyer fires at its level and above, a take-profit (1) at
+    its level and below; of a seller the other way round. A price of 0 is none.
+    """
+    if price <= 0:
+        return False
+    if (kind == 1) == (side == 0):
+        return price <= level
+    return price >= level
+
+
+def trail_best(side: int, best: int, price: int) -> int:
+    """Best watched price so far for the holder of a trailing stop; 0 is none yet."""
+    if best == 0:
+        return price
+    if side == 0:
+        return min(best, price)
+    return max(best, price)
+
+
+def trail_ticks(side: int, best: int, trail_ppm: int) -> int:
+    """Level of a trailing stop: away from the best price by its trail, rounded away from it."""
+    if side == 0:
+        return (best * (PPM + trail_ppm) + PPM - 1) // PPM
+    return best * (PPM - trail_ppm) // PPM
+
+
+def order_lots(lots: int, step: int, most: int) -> int:
+    """Size of an order for `lots`: rounded up to the lot step, within the market's largest."""
+    size = (lots + step - 1) // step * step
+    largest = most // step * step
+    if size > largest:
+        return largest
+    return size
+
+
+# --- market-maker protection ---------------------------------------------------------------------
+def half_window(time_ms: int, window_ms: int) -> int:
+    """Number of the half window in which a time lies; halves are rounded up."""
+    return time_ms // ((window_ms + 1) // 2)
+
+
+def sum_bounded(total: int, most: int) -> int:
+    """A running sum kept within a bound of either sign."""
+    if total > most:
+        return most
+    if total < -most:
+        return -most
+    return total
+
+
+def limit_reached(now: int, before: int, old: int, most: int) -> bool:
+    """Whether a signed sum over the halves reaches its limit; 0 is no limit.
+
+    The oldest half may lie partly outside of the window, so that the sum is judged with it and
+    without it.
+    """
+    if not most:
+        return False
+    recent = now + before
+    return abs(recent) >= most or abs(recent + old) >= most

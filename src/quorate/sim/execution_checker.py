@@ -7,6 +7,7 @@ else: links are followed, sums are formed anew, rules are written out here a sec
 from collections import Counter
 from typing import Any, Final
 
+from quorate.sim.conditional_checker import conditional_faults
 from quorate.types.records import ASSET_KEY, POSITION, ROW_DTYPES, Table
 
 Rows = dict[str, list[Any]]
@@ -115,14 +116,48 @@ class Checker:
         self.same("levels in books", sorted(seen_levels), wanted)
         self.same("orders in levels", sum(v["orders_count"]), len(ids))
 
+    def breakers(self) -> None:
+        """Auctions, bands and announced changes: rows of what is not going on are blank."""
+        r, b, n = (self.columns[table] for table in (Table.RISK, Table.BANDS, Table.CHANGES))
+        auction = [name for name in r if name.startswith("auction_")]
+        for market, phase in enumerate(r["phase"]):
+            if phase != 1:
+                for name in auction:
+                    self.same(f"market {market} {name}", r[name][market], 0)
+            elif not 0 < r["auction_begin_ms"][market] <= r["auction_end_ms"][market]:
+                self.fault(f"market {market}: its auction ends before it begins")
+            if not 0 <= r["auction_bands"][market] < 16:
+                self.fault(f"market {market}: used bands that are none")
+        for at, count in enumerate(b["count"]):
+            what = f"band {at}"
+            known = [k for k in range(8) if b[f"price_{k}"][at]]
+            if not b["auction_ms"][at]:
+                self.same(f"{what} samples", (count, known), (0, []))
+                continue
+            ring = [(b["next"][at] - back) % 8 for back in range(count, 0, -1)]
+            self.same(f"{what} ring", sorted(ring), known)
+            times = [b[f"time_{k}_ms"][at] for k in ring]
+            if times != sorted(times) or (times and times[-1] != b["sample_ms"][at]):
+                self.fault(f"{what}: samples out of order")
+        height = self.columns[Table.CHAIN]["height"][0]
+        live = [at for at in n["height"] if at]
+        self.same("changes live", self.ledger["changes_live"], len(live))
+        if any(at <= height for at in live):
+            self.fault("a change is overdue")
+
     def risk(self, market: int, name: str) -> int:
         """A number of a market's clearing house; 0 where it has none."""
         column = self.columns[Table.RISK][name]
         return int(column[market]) if market < len(column) else 0
 
     def may_cross(self, market: int) -> bool:
-        """Only a book that waits for a uniform price, in an auction or a batch, may be crossed."""
-        return self.risk(market, "phase") == 1 or self.risk(market, "mode") == 2
+        """Only a book that waits for a uniform price, in an auction or a batch, may be crossed.
+
+        Or one that an auction has left to a quarantine.
+        """
+        if not self.risk(market, "mode"):
+            return False
+        return self.risk(market, "phase") in (1, 2) or self.risk(market, "mode") == 2
 
     def side(self, market: int, side: int, slot: int) -> list[int]:
         """Levels of one side from the best on."""
@@ -247,6 +282,8 @@ class Checker:
             self.same(f"market {market} open interest", open_lots, longs[market])
         if self.ledger["fees_e6"] < 0:
             self.fault("the fees are negative")
+        standing = self.columns[Table.ACCOUNTS]["standing"]
+        self.same("debtors", self.ledger["debtors_count"], sum(map(bool, standing)))
 
     # --- the clearing house -----------------------------------------------------------------
     def funding(self) -> None:
@@ -422,8 +459,10 @@ def faults(image: Any, time_ms: int) -> list[str]:
     checker.conservation()
     checker.signers()
     checker.register()
+    checker.breakers()
     checker.funding()
     checker.triggers()
     checker.groups()
     checker.feeds()
+    checker.found.extend(conditional_faults(checker.columns, time_ms))
     return checker.found

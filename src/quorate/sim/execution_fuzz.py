@@ -132,7 +132,7 @@ def event_words(event: Any) -> str:
         event = np.frombuffer(event.tobytes(), EVENT_READINGS[kind.name])[0]
     values = {name: event[name].item() for name in event.dtype.names if event[name]}
     values["kind"] = kind.name
-    if event["code"] and kind < EventKind.INDEXED:
+    if event["code"] and (kind < EventKind.INDEXED or kind == EventKind.TRIGGERED):
         values["code"] = Reject(int(event["code"])).name
     return " ".join(f"{name}={value}" for name, value in values.items())
 

@@ -204,6 +204,16 @@ def manifest_read(data: bytes | memoryview, identity: Identity) -> Manifest:
     return Manifest(head, directory, chunk_digests, data_bytes, manifest_bytes, digest)
 
 
+def identity_read(data: bytes | memoryview) -> Identity:
+    """Read which chain a snapshot says it is of; `read` checks the rest. Raises StorageRefusal."""
+    if len(data) < _HEAD.size:
+        raise SnapshotTruncated(f"The snapshot has {len(data)} bytes, less than its head.")
+    fields = _HEAD.unpack_from(data)
+    if fields[0] != SNAPSHOT_MAGIC:
+        raise SnapshotDamaged("The file does not start as a snapshot does.")
+    return Identity(fields[3], fields[4])
+
+
 def manifest_bytes_max(size: int) -> int:
     """The most bytes that the manifest of a snapshot of so many bytes has."""
     chunks = size // CHUNK_BYTES + 1

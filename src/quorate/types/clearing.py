@@ -76,7 +76,8 @@ BAND = np.dtype(
     + [(f"time_{k}_ms", "<i8") for k in range(BAND_SAMPLES)]
 )
 
-# A conditional order. `size` 0 follows the position; `limit_ticks` 0 fires a market order.
+# A conditional order. `size` 0 follows the position; `limit_ticks` 0 fires a market order. `flags`
+# are REDUCE_ONLY and TRIGGER_FOLLOWS; `peak_ticks` is the best watched price since it was armed.
 TRIGGER = np.dtype(
     [
         *int64_fields(
@@ -96,7 +97,9 @@ TRIGGER = np.dtype(
         ("placed_ms", "<i8"),
     ]
 )
-# A group of quotes under market-maker protection: limits and what traded in two half windows.
+# A group of quotes under market-maker protection: limits, and what its orders have traded in this
+# half window (`half` is its number), in the one before, and in the one before that: together at
+# least a window, at most one and a half.
 GROUP = np.dtype(
     [
         ("account", "<u4"),
@@ -105,7 +108,8 @@ GROUP = np.dtype(
         ("free_next", "<u4"),
         *int64_fields(
             "window_ms lots_max delta_max_e6 vega_max_e6 freeze_ms half lots_now lots_before"
-            " delta_now_e6 delta_before_e6 vega_now_e6 vega_before_e6 frozen_until_ms hits_count"
+            " lots_old delta_now_e6 delta_before_e6 delta_old_e6 vega_now_e6 vega_before_e6"
+            " vega_old_e6 frozen_until_ms hits_count"
         ),
     ]
 )
@@ -140,7 +144,8 @@ EVENT_WORDS: Final = 11
 #   LIQUIDATED  one step of a liquidation; end = Standing before, side = of the position, code =
 #               LiquidationStep, counter_account = vault or 0; the bucket's worth before and after
 #   DELEVERAGED one counterparty of a deleveraging: account = who is wound up
-#   TRIGGERED   a conditional order fired; order_id is the new order's, 0 if it was refused (code)
+#   TRIGGERED   a conditional order fired; order_id is the new order's, 0 if it was refused (code);
+#               end = why what did not fill does not rest; trigger_ticks = the level it had
 #   TRIGGER_ENDED  end says why
 #   AUCTION_BEGUN, AUCTION_ENDED  code = AuctionKind
 #   PROTECTED   a group of quotes was frozen
@@ -149,16 +154,18 @@ EVENT_WORDS: Final = 11
 #   INSURED     money moved into or out of an insurance fund; code = InsuranceFlow
 EVENT_WORDS_OF: Final = {
     "INDEXED": "price_ticks external_ticks votes_count weight_fresh weight_total spread_ppm"
-    " confidence_ppm outliers_count state - -",
+    " confidence_ppm outliers_count state weight_present -",
     "MARKED": "mark_ticks mark_before_ticks index_ticks basis_candidate_ticks book_candidate_ticks"
-    " external_candidate_ticks basis_ema_fp book_ema_fp band_low_ticks band_high_ticks -",
+    " external_candidate_ticks basis_ema_fp book_ema_fp band_low_ticks band_high_ticks"
+    " candidate_ticks",
     "FUNDED": "rate_e9 premium_e9 index_ticks funding_index funding_index_before samples_count"
-    " interval_ms pool_e6 residue_e6 open_interest_lots -",
+    " interval_ms pool_e6 open_interest_lots funding_shift -",
     "LIQUIDATED": "mark_ticks price_ticks lots position equity_before_e6 maintenance_before_e6"
     " equity_after_e6 maintenance_after_e6 fee_e6 fund_e6 cash_e6",
     "DELEVERAGED": "mark_ticks price_ticks lots position counter_position unhedged_lots"
     " counter_equity_before_e6 counter_equity_after_e6 cash_e6 lots_needed score_e9",
-    "TRIGGERED": "trigger_id order_id trigger_ticks watched_ticks size limit_ticks - - - - -",
+    "TRIGGERED": "trigger_id order_id trigger_ticks watched_ticks size limit_ticks filled"
+    " remaining - - -",
     "TRIGGER_ENDED": "trigger_id - - - - - - - - - -",
     "AUCTION_BEGUN": "end_ms reference_ticks price_ticks band_low_ticks band_high_ticks band - - -"
     " - -",

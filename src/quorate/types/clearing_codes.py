@@ -1,6 +1,7 @@
 """States, kinds and steps of the clearing house. Part of the state: never renumbered."""
 
 from enum import IntEnum
+from typing import Final
 
 
 class Mode(IntEnum):
@@ -91,6 +92,12 @@ class TriggerFlag(IntEnum):
     WATCH_LAST = 0x04
     PAIR_LAST = 0x08
     CHILD_LAST = 0x10
+
+
+# Bit of a trigger row's flags: its size is what its parent order has filled.
+TRIGGER_FOLLOWS: Final = 0x80
+# Bit of an order row's flags: triggers wait for it, or follow what it fills.
+ORDER_HAS_CHILDREN: Final = 0x80
 
 
 class TriggerState(IntEnum):

@@ -43,7 +43,11 @@ GROUPS_MAX: Final = 2**16
 GROUPS_PER_ACCOUNT_MAX: Final = 16
 CHANGES_MAX: Final = 64
 QUOTE_LEVELS_MAX: Final = 32
+PROTECTIONS_PER_COMMAND_MAX: Final = 4  # groups that one taker may freeze before it stops
+GROUP_WINDOW_MS_MAX: Final = DAY_MS
+GROUP_NUMBER_MAX: Final = 255
 VOTER_WEIGHT_MAX: Final = 2**32
+SPREAD_DOUBT: Final = 10  # a tenth between the quartiles of the votes leaves no confidence
 INSURANCE_MAX_E6: Final = 2**58
 
 # Prices, sizes, money.
@@ -87,7 +91,8 @@ FUNDING_WORTH_MAX_E6: Final = 2**44  # of one lot, times 2**shift
 FUNDING_INDEX_MAX: Final = 2**61  # either sign
 OPEN_INTEREST_MAX_E6: Final = 2**61
 CLAMP_MAX_PPM: Final = PPM  # the move of a mark in one update
-BAND_MAX_PPM: Final = 4 * PPM  # the upper end of a price band; the lower ends at the whole price
+BAND_MAX_PPM: Final = 9 * PPM  # the upper end of a price band; the lower ends at the whole price
+ADDON_MAX_PPM: Final = 9 * PPM  # of the initial margin, at no confidence
 LIQUIDATION_SPREAD_MAX_PPM: Final = 10 * PPM  # times the maintenance rate
 
 # Bundles and blocks.
@@ -124,8 +129,12 @@ TRIGGERS_EXAMINED_PER_BLOCK: Final = 2**16
 TRIGGERS_FIRED_PER_BLOCK: Final = 256
 LIQUIDATIONS_PER_TICK_MAX: Final = 256
 DELEVERAGED_PER_STEP_MAX: Final = 64
+DELEVERAGINGS_PER_TICK_MAX: Final = 16  # each looks at every account
+DISPOSAL_LEVELS_MAX: Final = 256
 AUCTION_FILLS_PER_BLOCK: Final = 4096
 AUCTION_ORDERS_PER_BLOCK: Final = 8192
+AUCTION_ROUNDS_MAX: Final = 8  # how often a price is found anew because an order had to go
+IMPACT_LEVELS_MAX: Final = 256  # of one book side, for one premium sample
 
 # A dead-man switch nearer than this could fire before the reply that armed it.
 DEADMAN_AHEAD_MS_MIN: Final = 1_000
@@ -228,6 +237,10 @@ assert NONCE_PAST_MS + NONCE_FUTURE_MS < TIME_MS_MAX
 # A weighted median sums all weights, and compares twice a part with the whole.
 assert 4 * VOTERS_MAX * VOTER_WEIGHT_MAX * PPM < INT64_MAX
 assert INSURANCE_MAX_E6 + CASH_MAX_E6 < INT64_MAX
+# Distances of votes are compared in ppm; a spread is at most the whole price.
+assert 2 * PRICE_TICKS_MAX * PPM < INT64_MAX and SPREAD_DOUBT * PPM * PPM < INT64_MAX
+# A day of premium samples, one each 100 ms.
+assert 864_000 * PREMIUM_MAX_E9 < INT64_MAX
 assert max(TRIGGERS_MAX, GROUPS_MAX, FEEDS_MAX * VOTERS_MAX) <= 2**TREE_DEPTH
 assert MARKETS_MAX * BANDS_PER_MARKET <= 2**TREE_DEPTH
 # A trigger looks for its pair and its parent's children among those of its account.
@@ -243,8 +256,8 @@ assert EQUITY_MAX_E6 * PPM // (PPM - MARGIN_RATE_MAX_PPM) <= QUOTIENT_MAX
 # A basis is a difference of two prices; a step of the average forms (gap % E9) * weight.
 assert 2 * PRICE_TICKS_MAX * EMA_SCALE < INT64_MAX // 4 and 2 * E9 * E9 < INT64_MAX
 assert TIME_MS_MAX * EMA_FULL_TAUS < INT64_MAX
-# The mean of a day of samples, one each second, is formed from their sum.
-assert 86_400 * PREMIUM_MAX_E9 < INT64_MAX
+# The mean of a day of samples, ten each second, is formed from their sum.
+assert DAY_MS // 100 * PREMIUM_MAX_E9 < INT64_MAX
 assert (PREMIUM_MAX_E9 + FUNDING_INTEREST_MAX_E9) * FUNDING_INTERVAL_MAX_MS < INT64_MAX
 assert FUNDING_CAP_MAX_E9 * FUNDING_INTERVAL_MAX_MS < INT64_MAX
 # A step of the funding index forms (worth // E9) * rate and (worth % E9) * rate; the worth of one
@@ -258,7 +271,10 @@ assert FUNDING_INDEX_MAX + (POSITION_NOTIONAL_MAX_E6 // E9 + 1) * (FUNDING_RATE_
 assert 2 * FUNDING_INDEX_MAX * PERPETUAL_LOTS_MAX < 2**124
 # A hundred years of the highest rate on the largest worth do not fill the index.
 assert FUNDING_WORTH_MAX_E6 // E9 * 24 * 36_525 * FUNDING_CAP_MAX_E9 < FUNDING_INDEX_MAX
-assert PRICE_TICKS_MAX * CLAMP_MAX_PPM < INT64_MAX and PRICE_TICKS_MAX * BAND_MAX_PPM < INT64_MAX
+assert PRICE_TICKS_MAX * CLAMP_MAX_PPM < INT64_MAX and PRICE_TICKS_MAX * PPM < INT64_MAX
+assert (PRICE_TICKS_MAX // PPM + 1) * BAND_MAX_PPM + PPM * BAND_MAX_PPM < INT64_MAX
+# The add-on of one position's initial margin is not cut off.
+assert 2 * POSITION_NOTIONAL_MAX_E6 * ADDON_MAX_PPM // PPM < QUOTIENT_MAX
 assert MARGIN_RATE_MAX_PPM * LIQUIDATION_SPREAD_MAX_PPM // 1_000 * E9 < INT64_MAX
 assert POSITION_NOTIONAL_MAX_E6 < OPEN_INTEREST_MAX_E6
 assert OPEN_INTEREST_MAX_E6 * POSITION_NOTIONAL_MAX_E6 < 2**124

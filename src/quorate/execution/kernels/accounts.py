@@ -44,6 +44,7 @@ from quorate.types.records import ASSET_KEY
 i8 = np.int64
 R = Reject
 QUOTE = 0
+GATED = int(R.WITHDRAWALS_GATED_WAIT)
 OK = int(R.OK)
 OWNER_KEY = int(R.OWNER_KEY_REQUIRED)
 BRIDGE_KEY = int(R.BRIDGE_KEY_REQUIRED)
@@ -113,7 +114,7 @@ def debit(s, account, asset, amount):
         s.accounts[account]["cash_e6"] -= amount
     else:
         s.positions[position_of(s, account, ASSET_KEY + asset)]["size"] -= amount
-        position_close_if_empty(s, account, ASSET_KEY + asset)
+        position_close_if_empty(s, account, ASSET_KEY + asset, False)
     s.accounts_dirty[account] = 1
 
 
@@ -144,9 +145,20 @@ def supply_add(s, asset, amount):
 
 @helper
 def backing(s):
-    """Quote units on the chain that are not fees. Profit against an account in debt has none."""
+    """Quote units on the chain that are neither fees nor insurance."""
     row = s.assets[QUOTE]
-    return row["deposited"] - row["withdrawn"] - s.ledger[0]["fees_e6"]
+    ledger = s.ledger[0]
+    units = row["deposited"] - row["withdrawn"] - ledger["fees_e6"] - ledger["insurance_e6"]
+    for slot in range(ledger["risk_high"]):
+        units -= s.risk[slot]["insurance_e6"]
+    return units
+
+
+@helper
+def gated(s):
+    """Whether money may not leave its owner: after an outage, or while a loss is uncovered."""
+    ledger = s.ledger[0]
+    return s.now[0]["time_ms"] < ledger["gate_until_ms"] or ledger["debtors_count"] > 0
 
 
 @helper
@@ -208,6 +220,8 @@ def withdraw(s, command):
     """Owner: money leaves; the bridge pays the destination outside against the event."""
     if s.now[0]["session"]:
         return OWNER_KEY
+    if gated(s):
+        return GATED
     account = s.now[0]["account"]
     asset = i8(command["asset"])
     amount = command["amount"]
@@ -231,10 +245,12 @@ def withdraw(s, command):
 
 @helper
 def transfer(s, command):
-    """Owner: money moves to another account of this chain."""
+    """Owner: money moves to another account of this chain; gated unless it is the owner's own."""
     if s.now[0]["session"]:
         return OWNER_KEY
     account = s.now[0]["account"]
+    if gated(s) and not bytes_equal(command["address"], s.accounts[account]["address"]):
+        return GATED
     target = account_at(s, command["address"], i8(command["sub"]))
     if not target:
         return ACCOUNT_MUST_EXIST

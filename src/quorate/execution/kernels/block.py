@@ -19,6 +19,7 @@ from quorate.execution.kernels.accounts import (
     withdraw,
 )
 from quorate.execution.kernels.book import order_cancel
+from quorate.execution.kernels.changes import schedule_tier, set_global, set_risk
 from quorate.execution.kernels.governance import (
     add_asset,
     list_market,
@@ -29,10 +30,15 @@ from quorate.execution.kernels.governance import (
     set_validator,
     upgrade,
 )
+from quorate.execution.kernels.insurance import donate
+from quorate.execution.kernels.isolation import isolate
 from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
+from quorate.execution.kernels.oracle import vote_price
 from quorate.execution.kernels.orders import cancel, cancel_all, modify, place, prepare
-from quorate.execution.kernels.pools import nonces_used, positions_used
+from quorate.execution.kernels.protection import set_group
+from quorate.execution.kernels.quotes import quote
+from quorate.execution.kernels.room import events_of_command, shortage
 from quorate.execution.kernels.rows import (
     emit,
 )
@@ -46,16 +52,10 @@ from quorate.execution.kernels.signatures import (
     VALIDATOR_COMMANDS,
 )
 from quorate.execution.kernels.signers import begin_bundle
-from quorate.execution.kernels.state import (
-    COMPACT_NONCES,
-    COMPACT_POSITIONS,
-    DONE,
-    DRAIN_EVENTS,
-    EVENT_ROWS,
-    GROW_MAPS,
-    NONCE_CELLS,
-    POSITION_CELLS,
-)
+from quorate.execution.kernels.state import DONE
+from quorate.execution.kernels.switches import set_band, set_feed, set_switch, set_voter
+from quorate.execution.kernels.trigger_rows import children_moved
+from quorate.execution.kernels.triggers import cancel_trigger, set_trigger
 from quorate.types.codes import End, EventKind, Op, Reject
 
 i8 = np.int64
@@ -64,31 +64,20 @@ END_REPLACED = int(End.REPLACED)
 RECEIPT, BUNDLE = int(EventKind.RECEIPT), int(EventKind.BUNDLE)
 OP_PLACE, OP_CANCEL, OP_CANCEL_CLIENT = int(Op.PLACE), int(Op.CANCEL), int(Op.CANCEL_CLIENT)
 OP_CANCEL_ALL, OP_MODIFY = int(Op.CANCEL_ALL), int(Op.MODIFY)
-OP_DEADMAN = int(Op.DEADMAN)
+OP_DEADMAN, OP_ISOLATE = int(Op.DEADMAN), int(Op.ISOLATE)
+OP_TRIGGER, OP_CANCEL_TRIGGER = int(Op.TRIGGER), int(Op.CANCEL_TRIGGER)
+OP_QUOTE, OP_GROUP = int(Op.QUOTE), int(Op.SET_GROUP)
 OP_APPROVE, OP_REVOKE = int(Op.APPROVE_AGENT), int(Op.REVOKE_AGENT)
 OP_WITHDRAW, OP_TRANSFER = int(Op.WITHDRAW), int(Op.TRANSFER)
 OP_OPEN, OP_FAUCET, OP_DEPOSIT = int(Op.OPEN_SUBACCOUNT), int(Op.FAUCET), int(Op.DEPOSIT)
+OP_DONATE = int(Op.DONATE)
 OP_LIST, OP_STATUS = int(Op.LIST_MARKET), int(Op.SET_STATUS)
 OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
 OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
-OP_VALIDATOR = int(Op.SET_VALIDATOR)
-# Position cells that one command can take: two accounts, each moving to its largest extent.
-CELLS_OF_COMMAND = 128
-NONCE_CELLS_OF_BUNDLE = 16
-
-
-@helper
-def shortage(s, events):
-    """What must be seen to before a command that emits up to `events`, or DONE."""
-    if s.now[0]["events"] + events > EVENT_ROWS:
-        return DRAIN_EVENTS
-    if 2 * s.ledger[0]["orders_live"] > s.core[0]["map_mask"]:
-        return GROW_MAPS
-    if positions_used(s) + CELLS_OF_COMMAND > POSITION_CELLS:
-        return COMPACT_POSITIONS
-    if nonces_used(s) + NONCE_CELLS_OF_BUNDLE > NONCE_CELLS:
-        return COMPACT_NONCES
-    return DONE
+OP_VALIDATOR, OP_VOTE = int(Op.SET_VALIDATOR), int(Op.VOTE_PRICE)
+OP_RISK, OP_BAND, OP_FEED = int(Op.SET_RISK), int(Op.SET_BAND), int(Op.SET_FEED)
+OP_VOTER, OP_SWITCH, OP_GLOBAL = int(Op.SET_VOTER), int(Op.SET_SWITCH), int(Op.SET_GLOBAL)
+OP_TIER = int(Op.SCHEDULE_TIER)
 
 
 @helper
@@ -100,6 +89,8 @@ def run_order_op(s, op, command):
         code = place(s, command)
         if code == OK:
             code = prepare(s)
+        s.now[0]["last_order"] = 0
+        s.now[0]["last_filled"] = 0
     elif op == OP_CANCEL:
         code = cancel(s, find_order(s, command["order_id"]))
     elif op == OP_CANCEL_CLIENT:
@@ -119,6 +110,9 @@ def run_order_op(s, op, command):
             order_cancel(s, taker["replaced"], END_REPLACED)
         take(s)
         now = s.now[0]
+        if taker["kept"]:
+            account = now["account"]
+            children_moved(s, account, taker["kept_id"], taker["order_id"], taker["filled"])
         now["receipt_end"] = taker["end"]
         now["receipt_side"] = taker["side"]
         now["receipt_market"] = taker["market"]
@@ -126,7 +120,25 @@ def run_order_op(s, op, command):
         now["receipt_price"] = taker["price"]
         now["receipt_filled"] = taker["filled"]
         now["receipt_remaining"] = taker["remaining"]
+        if op == OP_PLACE:
+            now["last_order"] = taker["order_id"]
+            now["last_filled"] = taker["filled"]
+            now["last_market"] = taker["market"]
+            now["last_side"] = taker["side"]
     return code
+
+
+@helper
+def run_conditional_op(s, op, commands, at):
+    """Triggers, mass quotes, groups of quotes."""
+    command = commands[at]
+    if op == OP_TRIGGER:
+        return set_trigger(s, command)
+    if op == OP_CANCEL_TRIGGER:
+        return cancel_trigger(s, command["order_id"])
+    if op == OP_QUOTE:
+        return quote(s, commands, at)
+    return set_group(s, command)
 
 
 @helper
@@ -146,7 +158,33 @@ def run_account_op(s, op, signer, command, expiry_ms):
         return open_subaccount(s, signer, i8(command["sub"]))
     if op == OP_FAUCET:
         return faucet(s, command["amount"])
+    if op == OP_DONATE:
+        s.now[0]["receipt_market"] = i8(command["asset"])
+        return donate(s, i8(command["asset"]), command["amount"])
     return deposit(s, signer, command)
+
+
+@helper
+def run_clearing_op(s, op, signer, command, ledger_command):
+    """Commands by which governance moves the clearing house."""
+    market = i8(command["market"])
+    first, second = command["price"], command["size"]
+    if op == OP_RISK:
+        return set_risk(s, signer, market, first, second, command["order_id"])
+    if op == OP_BAND:
+        return set_band(
+            s, signer, market, i8(command["side"]), first, second, command["expiry_ms"],
+            command["order_id"],
+        )  # fmt: skip
+    if op == OP_FEED:
+        return set_feed(s, signer, market, first, command["cloid_hi"], command["cloid_lo"])
+    if op == OP_VOTER:
+        return set_voter(s, signer, ledger_command["address"], ledger_command["amount"])
+    if op == OP_SWITCH:
+        return set_switch(s, signer, market, i8(command["side"]))
+    if op == OP_GLOBAL:
+        return set_global(s, signer, first, second, command["order_id"])
+    return schedule_tier(s, signer, market, first, second, command["order_id"])
 
 
 @helper
@@ -155,6 +193,8 @@ def run_governance_op(s, op, signer, command, listings, validators, at):
     market = i8(command["market"])
     if op == OP_MARK:
         return set_mark(s, signer, market, command["price"])
+    if op == OP_VOTE:
+        return vote_price(s, signer, market, command["price"], command["size"])
     if op == OP_STATUS:
         return set_status(s, signer, market, i8(command["side"]))
     if op == OP_FEE:
@@ -189,8 +229,14 @@ def run_command(s, signer, commands, ledger_commands, listings, validators, at):
     op = i8(command["op"])
     if op < OP_DEADMAN:
         code = run_order_op(s, op, command)
+    elif op == OP_ISOLATE:
+        code = isolate(s, i8(command["market"]), command["price"])
+    elif op >= OP_TRIGGER and op <= OP_GROUP:
+        code = run_conditional_op(s, op, commands, at)
     elif op <= OP_DEPOSIT:
         code = run_account_op(s, op, signer, ledger_commands[at], command["expiry_ms"])
+    elif OP_RISK <= op <= OP_TIER:
+        code = run_clearing_op(s, op, signer, command, ledger_commands[at])
     else:
         code = run_governance_op(s, op, signer, command, listings, validators, at)
     event = s.events[emit(s, RECEIPT)]
@@ -205,6 +251,16 @@ def run_command(s, signer, commands, ledger_commands, listings, validators, at):
     event["remaining"] = now["receipt_remaining"]
 
 
+@helper
+def records(command):
+    """How many records a command has."""
+    if command["op"] == OP_LIST:
+        return i8(2)
+    if command["op"] == OP_QUOTE:
+        return 1 + command["size"]
+    return i8(1)
+
+
 @kernel(
     numba.types.int64(
         RECORD, BUNDLES, COMMANDS, LEDGER_COMMANDS, LISTINGS, VALIDATOR_COMMANDS, INT64S, INT64S
@@ -217,17 +273,19 @@ def run_block(s, bundles, commands, ledger_commands, listings, validators, order
     bundle.
     """
     now = s.now[0]
-    examined_max = s.parameters[0]["orders_examined_per_command_max"]
     while cursor[0] < order.shape[0]:
         index = order[cursor[0]]
         bundle = bundles[index]
         now["bundle"] = index
         while cursor[1] < bundle["count"]:
-            short = shortage(s, examined_max + 8)
+            short = shortage(s, events_of_command(s))
             if short != DONE:
                 return short
             now["command"] = cursor[1]
             if cursor[1] == 0:
+                now["last_order"] = 0
+                now["last_filled"] = 0
+                now["last_trigger"] = 0
                 code = begin_bundle(s, bundle)
                 if code != OK:
                     event = s.events[emit(s, BUNDLE)]
@@ -237,7 +295,7 @@ def run_block(s, bundles, commands, ledger_commands, listings, validators, order
             at = bundle["first"] + cursor[1]
             signer = bundle["signer"]
             run_command(s, signer, commands, ledger_commands, listings, validators, at)
-            cursor[1] += 2 if commands[at]["op"] == OP_LIST else 1
+            cursor[1] += records(commands[at])
         cursor[0] += 1
         cursor[1] = 0
     return DONE

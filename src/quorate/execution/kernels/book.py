@@ -117,7 +117,9 @@ def order_rest(s):
     order["hold_ppm"] = taker["hold_ppm"]
     order["side"] = taker["side"]
     order["tif"] = taker["tif"]
-    order["flags"] = taker["flags"] & 1
+    order["flags"] = taker["flags"] & 1 | taker["kept"]
+    order["group"] = taker["group"]
+    order["group_slot"] = taker["group_slot"]
     order_index(s, slot)
 
     level_slot = level_at(s, market, taker["side"], taker["price"])
@@ -221,7 +223,8 @@ def order_cancel(s, slot, end):
 def order_remove(s, slot):
     """Unlink an order everywhere and free its row; an empty level goes with it."""
     order = s.orders[slot]
-    if order["remaining"]:
+    traded = order["remaining"] == 0
+    if not traded:
         order_shrink(s, slot, order["remaining"])
     level_slot = i8(order["level"])
     level = s.levels[level_slot]
@@ -258,7 +261,7 @@ def order_remove(s, slot):
     row["orders_count"] -= 1
     key = position_key(s, market)
     s.positions[position_of(s, account, key)]["orders_count"] -= 1
-    position_close_if_empty(s, account, key)
+    position_close_if_empty(s, account, key, traded)
     s.accounts_dirty[account] = 1
     s.markets[market]["orders_count"] -= 1
     s.markets_dirty[market] = 1

@@ -3,6 +3,14 @@
 import numpy as np
 
 from quorate.compiled import helper
+from quorate.execution.kernels.auctions import (
+    MODE_OFF,
+    QUARANTINE,
+    SWITCH_PHASE,
+    SWITCHED,
+    TRADING,
+    auction_begin,
+)
 from quorate.execution.kernels.rows import (
     T_ASSETS,
     T_CHAIN,
@@ -11,11 +19,13 @@ from quorate.execution.kernels.rows import (
     T_VALIDATORS,
     bytes_copy,
     bytes_equal,
+    emit_words,
 )
 from quorate.execution.kernels.scalars import (
     tier_deduction,
     tier_rate_ppm,
 )
+from quorate.types.clearing_codes import AuctionKind, Switch
 from quorate.types.codes import MarketKind, MarketStatus, Reject
 from quorate.types.limits import (
     ASSETS_MAX,
@@ -51,8 +61,11 @@ STATUS_UNKNOWN = int(R.STATUS_MUST_BE_KNOWN)
 PRICE_RANGE = int(R.PRICE_MUST_BE_IN_RANGE)
 FIELD_RANGE = int(R.FIELD_MUST_BE_IN_RANGE)
 TIER_FOLLOW = int(R.TIER_MUST_FOLLOW_THE_LAST)
+NEEDS_NOTICE, SWITCH_STATUS = int(R.CHANGE_NEEDS_NOTICE), int(Switch.STATUS)
+KIND_GAP = int(AuctionKind.GAP)
 TABLE_FULL = int(R.TABLE_FULL_SEND_LATER)
 UPGRADE_NOTICE, UPGRADE_FOLLOW = int(R.UPGRADE_NEEDS_NOTICE), int(R.UPGRADE_VERSION_MUST_FOLLOW)
+MARK_FOLLOWS = int(R.MARK_FOLLOWS_ITS_FEED)
 SPOT, PERPETUAL = int(MarketKind.SPOT), int(MarketKind.PERPETUAL)
 STATUS_OPEN, STATUS_HALTED = int(MarketStatus.OPEN), int(MarketStatus.HALTED)
 TIERS = TIERS_PER_SCHEDULE
@@ -154,9 +167,45 @@ def set_status(s, signer, slot, status):
         return MARKET_MUST_EXIST
     if status < STATUS_OPEN or status > STATUS_HALTED:
         return STATUS_UNKNOWN
+    before = i8(s.markets[slot]["status"])
     s.markets[slot]["status"] = status
     s.markets_dirty[slot] = 1
+    risk = s.risk[slot]
+    if risk["mode"] == MODE_OFF:
+        return OK
+    zero = i8(0)
+    emit_words(
+        s, SWITCHED, zero, SWITCH_STATUS, zero, slot, zero, zero,
+        status, before, zero, zero, zero, zero, zero, zero, zero, zero, zero,
+    )  # fmt: skip
+    if risk["phase"] == QUARANTINE and status == STATUS_OPEN:
+        quarantine_lift(s, slot)
     return OK
+
+
+@helper
+def quarantine_lift(s, slot):
+    """Let a quarantined market trade again, through an auction that ends with this block."""
+    s.risk[slot]["phase"] = TRADING
+    s.risk_dirty[slot] = 1
+    zero = i8(0)
+    emit_words(
+        s, SWITCHED, zero, SWITCH_PHASE, zero, slot, zero, zero,
+        TRADING, QUARANTINE, zero, zero, zero, zero, zero, zero, zero, zero, zero,
+    )  # fmt: skip
+    auction_begin(s, slot, KIND_GAP, s.now[0]["time_ms"], zero)
+
+
+@helper
+def interest_open(s, schedule):
+    """Whether a market with a clearing house has positions; of one margin schedule, or -1: any."""
+    for slot in range(1, s.ledger[0]["risk_high"]):
+        market = s.markets[slot]
+        if s.risk[slot]["mode"] == MODE_OFF or market["open_interest_lots"] == 0:
+            continue
+        if schedule == -1 or i8(market["margin_schedule"]) == schedule:
+            return True
+    return False
 
 
 @helper
@@ -168,6 +217,8 @@ def set_mark(s, signer, slot, mark):
         return ORACLE_KEY
     if slot <= 0 or slot >= s.ledger[0]["markets_high"]:
         return MARKET_MUST_EXIST
+    if s.risk[slot]["mode"]:
+        return MARK_FOLLOWS
     if mark <= 0 or mark > s.markets[slot]["price_max_ticks"]:
         return PRICE_RANGE
     s.markets[slot]["mark_ticks"] = mark
@@ -216,6 +267,8 @@ def set_margin_tier(s, signer, at, lower, leverage_max):
     """Rate and deduction follow from the tier before (FORMULAS 1), so only the last may change."""
     if not governs(s, signer):
         return GOVERNANCE_KEY
+    if interest_open(s, at // TIERS):
+        return NEEDS_NOTICE
     if at < 0 or at >= SCHEDULES_MAX * TIERS:
         return TIER_FOLLOW
     tier = at % TIERS

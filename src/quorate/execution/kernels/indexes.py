@@ -19,6 +19,7 @@ POST_ONLY = int(Flag.POST_ONLY)
 OP_PLACE, OP_CANCEL, OP_CANCEL_CLIENT = int(Op.PLACE), int(Op.CANCEL), int(Op.CANCEL_CLIENT)
 OP_CANCEL_ALL, OP_MODIFY = int(Op.CANCEL_ALL), int(Op.MODIFY)
 OP_MODIFY_CLIENT = int(Op.MODIFY_CLIENT)
+OP_QUOTE, OP_GROUP = int(Op.QUOTE), int(Op.SET_GROUP)
 
 
 @kernel(numba.types.void(BUNDLES, COMMANDS, INT64S))
@@ -32,7 +33,9 @@ def bundle_classes(bundles, commands, classes):
             own = i8(0)
             if op in (OP_PLACE, OP_MODIFY, OP_MODIFY_CLIENT):
                 own = i8(2) if commands[at]["flags"] & POST_ONLY else i8(3)
-            elif op in (OP_CANCEL, OP_CANCEL_CLIENT, OP_CANCEL_ALL):
+            elif op == OP_QUOTE:
+                own = i8(2)
+            elif op in (OP_CANCEL, OP_CANCEL_CLIENT, OP_CANCEL_ALL, OP_GROUP):
                 own = i8(1)
             if own > highest:
                 highest = own

@@ -1,22 +1,32 @@
-"""Cross margin; the same functions as `spec.margin`."""
+"""Margin; the same functions as `spec.margin`."""
 
 import numpy as np
 
 from quorate.compiled import helper
+from quorate.execution.kernels.funding import funding_owed
+from quorate.execution.kernels.rows import position_of
 from quorate.execution.kernels.scalars import (
-    initial,
+    close_out,
+    confidence_addon,
+    health,
+    maintenance,
     notional,
+    oi_scaled_initial,
+    open_interest_worth,
     worst_lots,
 )
+from quorate.types.clearing_codes import Standing
 from quorate.types.limits import TIERS_PER_SCHEDULE, VOLUME_MAX_E6, VOLUME_WINDOW_MS
-from quorate.types.records import ASSET_KEY
+from quorate.types.records import ASSET_KEY, POSITION_ISOLATED
 
 i8 = np.int64
+CROSS = 0
+HEALTHY, BANKRUPT = int(Standing.HEALTHY), int(Standing.BANKRUPT)
 
 
 @helper
-def initial_margin(s, schedule, value):
-    """Initial margin of a notional: the last tier whose lower bound it reaches (FORMULAS 1)."""
+def tier_maintenance(s, schedule, value):
+    """Maintenance margin of a worth: the last tier whose lower bound it reaches (FORMULAS 1)."""
     at = schedule * TIERS_PER_SCHEDULE
     for k in range(at + 1, at + TIERS_PER_SCHEDULE):
         tier = s.margin_tiers[k]
@@ -24,42 +34,146 @@ def initial_margin(s, schedule, value):
             break
         at = k
     tier = s.margin_tiers[at]
-    return initial(value, tier["rate_ppm"], tier["deduction_e6"])
+    return maintenance(value, tier["rate_ppm"], tier["deduction_e6"])
 
 
 @helper
-def assess(s, account, key, key_worst):
-    """Leave equity, initial margin and worth of the riskiest sides in `now`; see the spec."""
+def position_maintenance(s, market, size):
+    """Maintenance margin of a position of `size` lots, of either sign, at the mark."""
+    row = s.markets[market]
+    value = notional(row["mark_ticks"], abs(size), row["quantum_e6"])
+    return tier_maintenance(s, row["margin_schedule"], value)
+
+
+# --- buckets -------------------------------------------------------------------------------------
+@helper
+def clears(s, market):
+    """Whether a market has a clearing house."""
+    return market < s.ledger[0]["risk_high"] and s.risk[market]["mode"] != 0
+
+
+@helper
+def bucket_of(s, account, market):
+    """Bucket in which the account trades a market: the market's own if isolated, else CROSS."""
+    if market >= s.ledger[0]["risk_high"]:
+        return i8(CROSS)
+    cell = position_of(s, account, market)
+    if cell >= 0 and i8(s.positions[cell]["flags"]) & POSITION_ISOLATED:
+        return i8(market)
+    return i8(CROSS)
+
+
+@helper
+def bucket_worth(s, account, bucket, key, key_worst):
+    """Leave equity, margin (initial), maintenance, close_out, value and clears in `now`."""
+    bucket_worth_at(s, account, bucket, key, key_worst, i8(-1))
+
+
+@helper
+def bucket_worth_at(s, account, bucket, key, key_worst, key_interest):
+    """`bucket_worth` with the open interest of market `key` given; -1: as it stands."""
     row = s.accounts[account]
-    equity = row["cash_e6"] - row["held_e6"]
-    margin = i8(0)
+    now = s.now[0]
+    now["maintenance"] = 0
+    now["close_out"] = 0
+    now["clears"] = 0
+    high = s.ledger[0]["risk_high"]
+    equity = i8(0) if bucket else row["cash_e6"] - row["held_e6"]
+    initial = i8(0)
     total = i8(0)
     first = i8(s.positions_first[account])
     for cell in range(first, first + i8(row["positions_count"])):
         position = s.positions[cell]
-        position_key = i8(position["key"])
-        if position_key >= ASSET_KEY:
+        market = i8(position["key"])
+        if market >= ASSET_KEY:
             continue
-        market = s.markets[position_key]
-        mark = market["mark_ticks"]
-        quantum = market["quantum_e6"]
-        equity += notional(mark, position["size"], quantum)
+        size = position["size"]
+        if market < high:
+            isolated = market if i8(position["flags"]) & POSITION_ISOLATED else i8(CROSS)
+            if isolated != bucket:
+                continue
+            if bucket:
+                equity += position["isolated_e6"]
+            if position["funding_index"] != s.risk[market]["funding_index"]:
+                equity -= funding_owed(s, cell, market)
+        elif bucket:
+            continue
         lots = worst_lots(position["size"], position["bids"], position["asks"])
-        if position_key == key:
+        interest = i8(-1)
+        if market == key:
             lots = key_worst
+            interest = key_interest
             key = i8(0)
-        value = notional(mark, lots, quantum)
-        margin += initial_margin(s, market["margin_schedule"], value)
-        total += value
+        mark_lot = s.markets[market]["mark_ticks"] * s.markets[market]["quantum_e6"]
+        equity += mark_lot * size
+        total += mark_lot * lots
+        initial += require(s, market, size, lots, mark_lot * lots, interest)
     if key:
-        market = s.markets[key]
-        value = notional(market["mark_ticks"], key_worst, market["quantum_e6"])
-        margin += initial_margin(s, market["margin_schedule"], value)
+        value = notional(s.markets[key]["mark_ticks"], key_worst, s.markets[key]["quantum_e6"])
         total += value
-    now = s.now[0]
+        initial += require(s, key, i8(0), key_worst, value, key_interest)
     now["equity"] = equity
-    now["margin"] = margin
+    now["margin"] = initial
     now["value"] = total
+
+
+@helper
+def require(s, key, size, lots, value, interest):
+    """Initial margin of a riskiest side of `lots`; adds maintenance and close-out to `now`."""
+    now = s.now[0]
+    market = s.markets[key]
+    worst = tier_maintenance(s, market["margin_schedule"], value)
+    if not clears(s, key):
+        now["maintenance"] += worst
+        return 2 * worst
+    risk = s.risk[key]
+    entry = 2 * worst
+    if risk["oi_upper_e6"]:
+        if interest < 0:
+            interest = market["open_interest_lots"]
+        interest_e6 = open_interest_worth(interest, market["mark_ticks"], market["quantum_e6"])
+        entry = oi_scaled_initial(
+            entry, value, interest_e6, risk["oi_lower_e6"], risk["oi_upper_e6"]
+        )
+    if risk["confidence_ppm"]:
+        confidence = s.feeds[risk["feed"]]["confidence_ppm"]
+        entry += confidence_addon(entry, confidence, risk["confidence_ppm"])
+    kept = worst if lots == abs(size) else position_maintenance(s, key, size)
+    now["maintenance"] += kept
+    now["close_out"] += close_out(kept, risk["close_ppm"])
+    if size:
+        now["clears"] = 1
+    return entry
+
+
+@helper
+def required(s, market, size, lots, interest):
+    """Leave in `own_initial` and `own_maintenance` what one position alone requires."""
+    now = s.now[0]
+    maintenance_e6 = now["maintenance"]
+    close_out_e6 = now["close_out"]
+    held = now["clears"]
+    value = notional(s.markets[market]["mark_ticks"], lots, s.markets[market]["quantum_e6"])
+    now["own_initial"] = require(s, market, size, lots, value, interest)
+    now["own_maintenance"] = now["maintenance"] - maintenance_e6
+    now["maintenance"] = maintenance_e6
+    now["close_out"] = close_out_e6
+    now["clears"] = held
+
+
+@helper
+def standing_of(s):
+    """State of the bucket whose worth stands in `now`; see the spec."""
+    now = s.now[0]
+    if not now["clears"]:
+        return i8(BANKRUPT) if now["equity"] < 0 else i8(HEALTHY)
+    return i8(health(now["equity"], now["margin"], now["maintenance"], now["close_out"]))
+
+
+@helper
+def assess(s, account, key, key_worst):
+    """Leave equity, initial margin and worth of the cross bucket in `now`; see the spec."""
+    bucket_worth(s, account, i8(CROSS), key, key_worst)
 
 
 @helper

@@ -3,6 +3,8 @@
 import numpy as np
 
 from quorate.compiled import helper
+from quorate.execution.kernels.auctions import trades_now
+from quorate.execution.kernels.bands import band_breached, band_use
 from quorate.execution.kernels.book import (
     best_level,
     hold_e6,
@@ -14,12 +16,15 @@ from quorate.execution.kernels.book import (
     position_key,
     reserve,
 )
-from quorate.execution.kernels.margin import assess, fee_tier, volume_add
+from quorate.execution.kernels.funding import funding_settle
+from quorate.execution.kernels.guards import interest_rose
+from quorate.execution.kernels.makers import offered, offered_why, spend
+from quorate.execution.kernels.margin import fee_tier, volume_add
+from quorate.execution.kernels.protection import group_filled, group_seen, group_would_hit
 from quorate.execution.kernels.rows import (
     bytes_equal,
     emit,
     position_close_if_empty,
-    position_of,
     position_open,
 )
 from quorate.execution.kernels.scalars import (
@@ -27,8 +32,9 @@ from quorate.execution.kernels.scalars import (
     entry_closed,
     notional,
     ppm_ceil,
-    reducible,
 )
+from quorate.execution.kernels.trigger_rows import children_filled
+from quorate.types.clearing_codes import ORDER_HAS_CHILDREN, AuctionKind
 from quorate.types.codes import (
     End,
     EventKind,
@@ -40,7 +46,8 @@ from quorate.types.codes import (
     Stp,
     Tif,
 )
-from quorate.types.limits import VOLUME_MAX_E6
+from quorate.types.limits import PROTECTIONS_PER_COMMAND_MAX, VOLUME_MAX_E6
+from quorate.types.records import POSITION_ISOLATED
 
 i8 = np.int64
 BUY = int(Side.BUY)
@@ -55,8 +62,11 @@ IOC, FOK = int(Tif.IOC), int(Tif.FOK)
 END_NONE, END_FILLED, END_IMMEDIATE = int(End.NONE), int(End.FILLED), int(End.IMMEDIATE)
 END_SELF_TRADE, END_WORK_LIMIT = int(End.SELF_TRADE), int(End.WORK_LIMIT)
 END_MARGIN, END_REDUCE_ONLY = int(End.MARGIN), int(End.REDUCE_ONLY)
+END_BAND, BAND_TRADE = int(End.BAND), int(AuctionKind.BAND_TRADE)
 EVENT_FILL, EVENT_REDUCED = int(EventKind.FILL), int(EventKind.REDUCED)
+HITS_MAX = PROTECTIONS_PER_COMMAND_MAX
 OK = int(Reject.OK)
+OUTSIDE_BAND = int(Reject.PRICE_OUTSIDE_BAND)
 NOT_FILLABLE = int(Reject.FILL_OR_KILL_NOT_FILLABLE)
 BEYOND_WORK_LIMIT = int(Reject.FILL_OR_KILL_BEYOND_WORK_LIMIT)
 
@@ -79,111 +89,34 @@ def stp_mode(s):
 
 
 @helper
-def maker_seen(s, account):
-    """Look at a maker, once per command: its equity and margin before the command's fills."""
-    stamp = s.taker[0]["stamp"]
-    if s.maker_stamp[account] != stamp:
-        assess(s, account, i8(0), i8(0))
-        s.maker_stamp[account] = stamp
-        s.maker_tentative[account] = 0
-        s.maker_equity[account] = s.now[0]["equity"]
-        s.maker_margin[account] = s.now[0]["margin"]
-
-
-@helper
-def fill_cost(s, slot, lots):
-    """What a fill takes off a maker's equity at most: its loss against the mark, and a fee."""
-    order = s.orders[slot]
-    market = s.markets[i8(order["market"])]
-    price = order["price"]
-    worse_by = price - market["mark_ticks"]
-    if order["side"] != BUY:
-        worse_by = -worse_by
-    value = notional(price, lots, market["quantum_e6"])
-    cost = ppm_ceil(value, i8(order["hold_ppm"]))
-    if worse_by > 0:
-        cost += notional(worse_by, lots, market["quantum_e6"])
-    return cost
-
-
-@helper
-def offered(s, slot, left, dry):
-    """Lots of the `left` that a resting order may trade now, or 0: then it must go."""
-    order = s.orders[slot]
-    account = i8(order["account"])
-    market = s.markets[i8(order["market"])]
-    wanted = order["remaining"]
-    if left < wanted:
-        wanted = left
-    spot = market["kind"] == SPOT
-    if spot and order["side"] != BUY:
-        return wanted
-    maker_seen(s, account)
-    equity = s.maker_equity[account]
-    if spot:
-        return wanted if equity >= s.maker_margin[account] else i8(0)
-    if not order["flags"] & REDUCE_ONLY and market["status"] != STATUS_REDUCE_ONLY:
-        if equity - fill_cost(s, slot, wanted) >= s.maker_margin[account]:
-            return wanted
-    lots = reducible_lots(s, slot, dry)
-    if lots > wanted:
-        lots = wanted
-    if lots and equity - fill_cost(s, slot, lots) >= 0:
-        return lots
-    return i8(0)
-
-
-@helper
-def reducible_lots(s, slot, dry):
-    """Lots by which an order may reduce its account's position."""
-    order = s.orders[slot]
-    account = i8(order["account"])
-    cell = position_of(s, account, i8(order["market"]))
-    size = s.positions[cell]["size"] if cell >= 0 else i8(0)
-    if dry:
-        size += s.maker_tentative[account]
-    return reducible(i8(order["side"]), size)
-
-
-@helper
-def offered_why(s, slot):
-    """Why a resting order that offers nothing must go."""
-    order = s.orders[slot]
-    market = s.markets[i8(order["market"])]
-    if market["kind"] == SPOT or reducible_lots(s, slot, False):
-        return END_MARGIN
-    if order["flags"] & REDUCE_ONLY or market["status"] == STATUS_REDUCE_ONLY:
-        return END_REDUCE_ONLY
-    return END_MARGIN
-
-
-@helper
-def spend(s, slot, lots):
-    """Count what a fill costs the maker."""
-    order = s.orders[slot]
-    if s.markets[i8(order["market"])]["kind"] != SPOT:
-        s.maker_equity[i8(order["account"])] -= fill_cost(s, slot, lots)
-
-
-@helper
 def fillable(s):
     """Dry run of `take` for a fill-or-kill order: whether its whole size would trade."""
     taker = s.taker[0]
+    taker["interest"] = s.markets[taker["market"]]["open_interest_lots"]
     examined_max = s.parameters[0]["orders_examined_per_command_max"]
     fills_max = i8(s.parameters[0]["fills_per_command_max"])
     side, price = taker["side"], taker["price"]
     left = taker["size"]
     fills = i8(0)
     examined = i8(0)
+    hits = i8(0)
     level = best_level(s, taker["market"], 1 - side)
     while level and crosses(side, price, s.levels[level]["price"]):
+        if band_breached(s, taker["market"], s.levels[level]["price"], i8(0)) >= 0:
+            return OUTSIDE_BAND
         slot = i8(s.levels[level]["head"])
         while slot:
-            if examined == examined_max or fills == fills_max:
+            order = s.orders[slot]
+            group = i8(order["group_slot"])
+            if group:
+                group_seen(s, group)
+                if s.group_hit[group]:
+                    slot = i8(order["newer"])
+                    continue
+            if examined == examined_max or fills == fills_max or hits == HITS_MAX:
                 return BEYOND_WORK_LIMIT
             examined += 1
             s.now[0]["examined"] += 1
-            order = s.orders[slot]
             account = i8(order["account"])
             if order_dead(s, slot) == END_NONE:
                 if owns(s, account):
@@ -198,11 +131,23 @@ def fillable(s):
                             return OK
                         spend(s, slot, lots)
                         s.maker_tentative[account] += lots if order["side"] == BUY else -lots
-                        if lots < order["remaining"]:
+                        if group and group_would_hit(
+                            s, group, i8(order["side"]), taker["market"], order["price"], lots
+                        ):
+                            hits += 1
+                        elif lots < order["remaining"]:
                             continue  # `match` looks at it again, finds nothing and cancels it
             slot = i8(order["newer"])
         level = i8(s.levels[level]["worse"])
     return NOT_FILLABLE
+
+
+@helper
+def rest(s):
+    """Give an order that cannot match an id, and rest it; what `take` does with such a one."""
+    s.taker[0]["order_id"] = s.ledger[0]["order_id_next"]
+    s.ledger[0]["order_id_next"] += 1
+    order_rest(s)
 
 
 @helper
@@ -211,8 +156,11 @@ def take(s):
     taker = s.taker[0]
     taker["order_id"] = s.ledger[0]["order_id_next"]
     s.ledger[0]["order_id_next"] += 1
+    taker["hits"] = 0
     taker["stamp"] += 1  # what a dry run has taken has not happened
+    taker["interest"] = s.markets[taker["market"]]["open_interest_lots"]
     match(s)
+    taker["interest"] = -1
     if not taker["remaining"]:
         if taker["end"] == END_NONE:
             taker["end"] = END_FILLED
@@ -235,11 +183,13 @@ def match(s):
     side, price = taker["side"], taker["price"]
     fills = i8(0)
     examined = i8(0)
+    if not trades_now(s, market):
+        return
     while taker["remaining"]:
         level = best_level(s, market, 1 - side)
         if not level or not crosses(side, price, s.levels[level]["price"]):
             return
-        if examined == examined_max or fills == fills_max:
+        if taker["hits"] == HITS_MAX or examined == examined_max or fills == fills_max:
             taker["end"] = END_WORK_LIMIT
             return
         examined += 1
@@ -264,6 +214,8 @@ def match(s):
                 if not lots:
                     end = offered_why(s, slot)
         if lots:
+            if leaves_band(s, s.levels[level]["price"]):
+                return
             spend(s, slot, lots)
             fill(s, slot, lots)
             fills += 1
@@ -271,6 +223,20 @@ def match(s):
             order_cancel(s, slot, end)
             if taker["end"] == END_SELF_TRADE:
                 return
+
+
+@helper
+def leaves_band(s, price):
+    """Whether a fill at that price would leave the bands; what follows for market and taker."""
+    taker = s.taker[0]
+    band = band_breached(s, taker["market"], price, i8(0))
+    if band < 0:
+        return False
+    if taker["tif"] == IOC or taker["tif"] == FOK:
+        taker["end"] = END_BAND
+    else:
+        band_use(s, taker["market"], BAND_TRADE, price, band)
+    return True
 
 
 @helper
@@ -330,6 +296,9 @@ def fill(s, slot, lots):
 
     reserve(s, slot, order["remaining"], remaining)
     key = position_key(s, market_slot)
+    if market["kind"] != SPOT and market_slot < s.ledger[0]["risk_high"]:
+        funding_settle(s, account, position_open(s, account, key), market_slot)
+        funding_settle(s, maker, position_open(s, maker, key), market_slot)
     event = s.events[emit(s, EVENT_FILL)]
     event["side"] = taker["side"]
     event["market"] = market_slot
@@ -354,7 +323,7 @@ def fill(s, slot, lots):
     taker["filled"] += lots
     volume_add(s, account, value)
     volume_add(s, maker, value)
-    position_close_if_empty(s, account, key)
+    position_close_if_empty(s, account, key, True)
     s.accounts_dirty[account] = 1
     s.accounts_dirty[maker] = 1
 
@@ -365,13 +334,27 @@ def fill(s, slot, lots):
     s.orders_dirty[slot] = 1
     market_traded(s, market_slot, price, value)
     if market["kind"] != SPOT:
-        market["open_interest_lots"] += long_change(event["position"], taker["side"], lots)
-        market["open_interest_lots"] += long_change(
-            event["counter_position"], i8(order["side"]), lots
-        )
+        change = long_change(event["position"], taker["side"], lots)
+        change += long_change(event["counter_position"], i8(order["side"]), lots)
+        market["open_interest_lots"] += change
+        interest_rose(s, market_slot, change)
     s.ledger[0]["fees_e6"] += taker_fee + maker_fee
-    if not remaining:
+    if maker_filled(s, slot, lots, price):
+        taker["hits"] += 1
+
+
+@helper
+def maker_filled(s, slot, lots, price):
+    """What follows a resting order's fill: triggers arm, it goes if empty, its group is protected;
+    whether that froze the group, so that other orders went too.
+    """
+    order = s.orders[slot]
+    group, side, market = i8(order["group_slot"]), i8(order["side"]), i8(order["market"])
+    if order["flags"] & ORDER_HAS_CHILDREN:
+        children_filled(s, i8(order["account"]), order["order_id"], lots)
+    if not order["remaining"]:
         order_remove(s, slot)
+    return group != 0 and group_filled(s, group, side, market, price, lots)
 
 
 @helper
@@ -380,8 +363,11 @@ def book_fill(s, account, key, market, side, lots, price, fee):
     sign = i8(1) if side == BUY else i8(-1)
     quantum = s.markets[market]["quantum_e6"]
     value = notional(price, lots, quantum)
-    s.accounts[account]["cash_e6"] -= sign * value + fee
     position = s.positions[position_open(s, account, key)]
+    if i8(position["flags"]) & POSITION_ISOLATED:
+        position["isolated_e6"] -= sign * value + fee
+    else:
+        s.accounts[account]["cash_e6"] -= sign * value + fee
     size = position["size"]
     if s.markets[market]["kind"] == SPOT:
         position["size"] = size + sign * lots * s.markets[market]["lot_units"]

@@ -6,6 +6,8 @@ A handler judges and prepares the taker; `take` has one call site, in `block`.
 import numpy as np
 
 from quorate.compiled import helper
+from quorate.execution.kernels.auctions import trades_now
+from quorate.execution.kernels.bands import band_breached
 from quorate.execution.kernels.book import (
     best_level,
     deadman_fired,
@@ -15,20 +17,23 @@ from quorate.execution.kernels.book import (
     order_shrink,
     position_key,
 )
+from quorate.execution.kernels.guards import entry_code
 from quorate.execution.kernels.maps import find_client
 from quorate.execution.kernels.margin import assess, fee_tier
 from quorate.execution.kernels.match import fillable, owns, stp_mode
+from quorate.execution.kernels.perpetuals import perpetual_code
+from quorate.execution.kernels.protection import group_code
 from quorate.execution.kernels.rows import position_code, position_of
 from quorate.execution.kernels.scalars import (
     crosses,
-    leverage_holds,
     market_price,
     notional,
     ppm_ceil,
     reducible,
-    worst_lots,
 )
-from quorate.types.codes import End, Flag, MarketKind, MarketStatus, Reject, Side, Stp, Tif
+from quorate.execution.kernels.sessions import session_order_code, session_spot_code
+from quorate.types.clearing_codes import ORDER_HAS_CHILDREN
+from quorate.types.codes import End, Flag, MarketKind, Reject, Side, Stp, Tif
 from quorate.types.limits import CASH_TRADING_MAX_E6, LEVELS_MAX, ORDERS_MAX, TIERS_PER_SCHEDULE
 
 i8 = np.int64
@@ -36,15 +41,12 @@ R = Reject
 OK = int(R.OK)
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 SPOT = int(MarketKind.SPOT)
-STATUS_POST_ONLY, STATUS_REDUCE_ONLY = int(MarketStatus.POST_ONLY), int(MarketStatus.REDUCE_ONLY)
-STATUS_HALTED = int(MarketStatus.HALTED)
 REDUCE_ONLY, SLIDE, POST_ONLY = int(Flag.REDUCE_ONLY), int(Flag.SLIDE), int(Flag.POST_ONLY)
 MARKET = int(Flag.MARKET)
 GTT, IOC, FOK = int(Tif.GTT), int(Tif.IOC), int(Tif.FOK)
 CANCEL_TAKER = int(Stp.CANCEL_TAKER)
 END_USER, END_NONE = int(End.USER), int(End.NONE)
-MARKET_MUST_EXIST, MARKET_HALTED = int(R.MARKET_MUST_EXIST), int(R.MARKET_HALTED)
-MARKET_POST_ONLY, MARKET_REDUCE_ONLY = int(R.MARKET_POST_ONLY), int(R.MARKET_REDUCE_ONLY)
+MARKET_MUST_EXIST = int(R.MARKET_MUST_EXIST)
 FLAGS_MUST_AGREE = int(R.FLAGS_MUST_AGREE)
 SIZE_RANGE, SIZE_LOT = int(R.SIZE_MUST_BE_IN_RANGE), int(R.SIZE_MUST_BE_MULTIPLE_OF_LOT)
 PRICE_RANGE, PRICE_TICK = int(R.PRICE_MUST_BE_IN_RANGE), int(R.PRICE_MUST_BE_MULTIPLE_OF_TICK)
@@ -55,16 +57,13 @@ ORDERS_TOO_MANY = int(R.ORDERS_OPEN_TOO_MANY_CANCEL_SOME)
 TABLE_FULL = int(R.TABLE_FULL_SEND_LATER)
 WOULD_INCREASE = int(R.REDUCE_ONLY_WOULD_INCREASE)
 NO_LIQUIDITY = int(R.NO_LIQUIDITY_FOR_MARKET_ORDER)
+RESTING_ALONE = int(R.AUCTION_TAKES_RESTING_ORDERS_ALONE)
+OUTSIDE_BAND = int(R.PRICE_OUTSIDE_BAND)
 IMMEDIATE_NOT = int(R.IMMEDIATE_WOULD_NOT_FILL)
 POST_ONLY_CROSS = int(R.POST_ONLY_WOULD_CROSS)
 SELF_TRADE = int(R.SELF_TRADE_WOULD_CANCEL_TAKER)
 BALANCE_INSUFFICIENT = int(R.BALANCE_INSUFFICIENT)
 CASH_BOUND = int(R.ACCOUNT_CASH_BEYOND_BOUND)
-MARK_MISSING = int(R.MARK_PRICE_MISSING_WAIT)
-POSITION_LIMIT = int(R.POSITION_WOULD_PASS_LIMIT)
-MARGIN_INSUFFICIENT = int(R.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE)
-SESSION_ORDER, SESSION_POSITION = int(R.SESSION_ORDER_SIZE_LIMIT), int(R.SESSION_POSITION_LIMIT)
-SESSION_LEVERAGE = int(R.SESSION_LEVERAGE_LIMIT)
 ORDER_NOT_FOUND = int(R.ORDER_NOT_FOUND)
 ALREADY_FILLED = int(R.ORDER_ALREADY_FILLED_TO_THAT_SIZE)
 
@@ -84,8 +83,19 @@ def place(s, command):
     taker["expiry_ms"] = command["expiry_ms"]
     taker["cloid_hi"] = command["cloid_hi"]
     taker["cloid_lo"] = command["cloid_lo"]
+    taker["group"] = command["aux"]
+    return placed(s)
+
+
+@helper
+def placed(s):
+    """Judge a new order that has been read into the taker."""
+    taker = s.taker[0]
+    taker["active"] = 0
     taker["replaced"] = 0
-    code = market_code(s, taker["market"], taker["flags"])
+    taker["group_slot"] = 0
+    taker["kept"] = 0
+    code = market_code(s, taker["market"], taker["flags"], taker["tif"])
     if code == OK:
         code = size_code(s, taker["market"], taker["size"])
     if code == OK:
@@ -96,19 +106,14 @@ def place(s, command):
 
 
 @helper
-def market_code(s, slot, flags):
+def market_code(s, slot, flags, tif):
     """Whether the market takes orders of that kind now."""
     if slot <= 0 or slot >= s.ledger[0]["markets_high"]:
         return MARKET_MUST_EXIST
-    market = s.markets[slot]
-    status = market["status"]
-    if status == STATUS_HALTED:
-        return MARKET_HALTED
-    if status == STATUS_POST_ONLY and not flags & POST_ONLY:
-        return MARKET_POST_ONLY
-    if status == STATUS_REDUCE_ONLY and not flags & REDUCE_ONLY:
-        return MARKET_REDUCE_ONLY
-    if market["kind"] == SPOT and flags & REDUCE_ONLY:
+    code = entry_code(s, slot, flags, tif)
+    if code != OK:
+        return code
+    if s.markets[slot]["kind"] == SPOT and flags & REDUCE_ONLY:
         return FLAGS_MUST_AGREE
     return OK
 
@@ -151,6 +156,10 @@ def place_code(s):
         s, account, taker["cloid_hi"], taker["cloid_lo"]
     ):
         return CLIENT_OPEN
+    if taker["group"]:
+        code = group_code(s, taker["group"])
+        if code != OK:
+            return code
     if taker["tif"] < IOC:
         most = i8(s.parameters[0]["orders_per_account_max"])
         if i8(s.accounts[account]["orders_count"]) >= most:
@@ -220,6 +229,9 @@ def cross_code(s):
     taker = s.taker[0]
     market = s.markets[taker["market"]]
     side, flags = taker["side"], taker["flags"]
+    immediate = taker["tif"] == IOC or taker["tif"] == FOK
+    if not trades_now(s, taker["market"]):
+        return RESTING_ALONE if immediate else OK
     opposite = best_level(s, taker["market"], 1 - side)
     if not opposite:
         if flags & MARKET:
@@ -242,6 +254,8 @@ def cross_code(s):
         return OK
     if taker["tif"] == IOC and not crossing:
         return IMMEDIATE_NOT
+    if immediate and crossing and band_breached(s, taker["market"], best, i8(0)) >= 0:
+        return OUTSIDE_BAND
     if crossing and stp_mode(s) == CANCEL_TAKER:
         head = i8(s.levels[opposite]["head"])
         if owns(s, i8(s.orders[head]["account"])) and order_dead(s, head) == END_NONE:
@@ -281,99 +295,6 @@ def spot_code(s, account):
     return OK
 
 
-@helper
-def perpetual_code(s, account):
-    """Initial margin with the order at its riskiest, loss against the mark and fee included."""
-    taker = s.taker[0]
-    market_slot = taker["market"]
-    market = s.markets[market_slot]
-    mark, quantum = market["mark_ticks"], market["quantum_e6"]
-    if not mark:
-        return MARK_MISSING
-    added = taker["size"]
-    if taker["replaced"]:
-        added -= s.orders[taker["replaced"]]["remaining"]
-    size = bids = asks = i8(0)
-    cell = position_of(s, account, market_slot)
-    if cell >= 0:
-        size = s.positions[cell]["size"]
-        bids = s.positions[cell]["bids"]
-        asks = s.positions[cell]["asks"]
-    worst_before = worst_lots(size, bids, asks)
-    worse_by = taker["price"] - mark
-    if taker["side"] == BUY:
-        bids += added
-        side_lots = abs(size + bids)
-        side_before = abs(size + bids - added)
-        reducing = bids <= reducible(i8(BUY), size)
-    else:
-        asks += added
-        side_lots = abs(size - asks)
-        side_before = abs(size - asks + added)
-        reducing = asks <= reducible(i8(SELL), size)
-        worse_by = -worse_by
-    if abs(s.accounts[account]["cash_e6"]) > CASH_TRADING_MAX_E6 and not reducing:
-        return CASH_BOUND
-    if side_lots > market["position_max_lots"] and side_lots > side_before:
-        return POSITION_LIMIT
-    worst = worst_lots(size, bids, asks)
-    value = notional(taker["price"], taker["size"], quantum)
-    loss = notional(worse_by, taker["size"], quantum) if worse_by > 0 else i8(0)
-    assess(s, account, market_slot, worst)
-    equity = s.now[0]["equity"] - loss - ppm_ceil(value, taker["hold_ppm"])
-    code = session_order_code(s, value)
-    if code == OK and worst > worst_before:
-        code = session_position_code(s, notional(mark, worst, quantum), equity)
-    if code != OK:
-        return code
-    if equity >= s.now[0]["margin"] or (reducing and equity >= 0):
-        return OK
-    return MARGIN_INSUFFICIENT
-
-
-@helper
-def session_order_code(s, value):
-    """A session key's limit on the worth of one order."""
-    session = s.now[0]["session"]
-    if session:
-        most = s.sessions[session]["order_notional_max_e6"]
-        if most and value > most:
-            return SESSION_ORDER
-    return OK
-
-
-@helper
-def session_spot_code(s, account, value):
-    """A session key's position limit in spot: base held, at the order's price, and open bids."""
-    session = s.now[0]["session"]
-    most = s.sessions[session]["position_notional_max_e6"] if session else i8(0)
-    if not most:
-        return OK
-    taker = s.taker[0]
-    market = s.markets[taker["market"]]
-    cell = position_of(s, account, position_key(s, taker["market"]))
-    lots = s.positions[cell]["size"] // market["lot_units"] if cell >= 0 else i8(0)
-    room = most - value - s.accounts[account]["held_e6"]
-    # By division: a balance may be worth more than fits.
-    if room < 0 or lots > room // (taker["price"] * market["quantum_e6"]):
-        return SESSION_POSITION
-    return OK
-
-
-@helper
-def session_position_code(s, worst, equity):
-    """A session key's limits on one position and on the account's leverage."""
-    session = s.now[0]["session"]
-    if session:
-        row = s.sessions[session]
-        if row["position_notional_max_e6"] and worst > row["position_notional_max_e6"]:
-            return SESSION_POSITION
-        leverage = row["leverage_max_e2"]
-        if leverage and not leverage_holds(s.now[0]["value"], equity, leverage):
-            return SESSION_LEVERAGE
-    return OK
-
-
 # --- modify --------------------------------------------------------------------------------------
 @helper
 def modify(s, slot, command):
@@ -393,6 +314,10 @@ def modify(s, slot, command):
     taker["cloid_hi"] = order["cloid_hi"]
     taker["cloid_lo"] = order["cloid_lo"]
     taker["replaced"] = slot
+    taker["group"] = i8(order["group"])
+    taker["group_slot"] = i8(order["group_slot"])
+    taker["kept"] = i8(order["flags"]) & ORDER_HAS_CHILDREN
+    taker["kept_id"] = order["order_id"]
     code = size_code(s, taker["market"], size)
     if code != OK:
         return code
@@ -419,7 +344,7 @@ def replace(s, lots):
     """Judge the rest of a modify that cannot shrink in place."""
     taker = s.taker[0]
     taker["size"] = lots
-    code = market_code(s, taker["market"], taker["flags"])
+    code = market_code(s, taker["market"], taker["flags"], taker["tif"])
     if code == OK:
         code = price_code(s)
     if code == OK:

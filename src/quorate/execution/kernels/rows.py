@@ -24,7 +24,8 @@ OK, TABLE_FULL = int(Reject.OK), int(Reject.TABLE_FULL_SEND_LATER)
 POSITIONS_TOO_MANY = int(Reject.POSITIONS_TOO_MANY_CLOSE_ONE)
 T_CHAIN, T_ASSETS = int(Table.CHAIN), int(Table.ASSETS)
 T_MARGIN_TIERS, T_FEE_TIERS = int(Table.MARGIN_TIERS), int(Table.FEE_TIERS)
-T_VALIDATORS = int(Table.VALIDATORS)
+T_VALIDATORS, T_PARAMETERS = int(Table.VALIDATORS), int(Table.PARAMETERS)
+T_FEEDS, T_VOTERS, T_CHANGES = int(Table.FEEDS), int(Table.VOTERS), int(Table.CHANGES)
 
 
 # --- keys ----------------------------------------------------------------------------------------
@@ -329,6 +330,8 @@ def order_free(s, slot):
     row["side"] = 0
     row["tif"] = 0
     row["flags"] = 0
+    row["group"] = 0
+    row["group_slot"] = 0
     row["newer"] = s.ledger[0]["orders_free"]
     s.ledger[0]["orders_free"] = slot
     s.orders_dirty[slot] = 1
@@ -385,11 +388,16 @@ def position_open(s, account, key):
 
 
 @helper
-def position_close_if_empty(s, account, key):
-    """Drop a position row that holds nothing; the last row takes its place."""
+def position_close_if_empty(s, account, key, traded):
+    """Drop a position row that holds nothing; the last row takes its place. See the spec."""
     cell = position_of(s, account, key)
     if cell < 0 or s.positions[cell]["size"] or s.positions[cell]["orders_count"]:
         return
+    left = s.positions[cell]["isolated_e6"]
+    if left:
+        if not traded or left < 0:
+            return
+        s.accounts[account]["cash_e6"] += left
     count = i8(s.accounts[account]["positions_count"]) - 1
     last = i8(s.positions_first[account]) + count
     if cell != last:

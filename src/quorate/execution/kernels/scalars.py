@@ -9,10 +9,10 @@ from types import FunctionType
 from typing import Any
 
 from quorate.compiled import helper
-from quorate.execution import risk_rules, rules, wide
+from quorate.execution import entry_rules, risk_rules, rules, wide
 
 _names: dict[str, Any] = {}
-for _module in (rules, wide, risk_rules):
+for _module in (rules, wide, risk_rules, entry_rules):
     for _name, _value in vars(_module).items():
         if not isinstance(_value, FunctionType):
             _names[_name] = _value
@@ -23,6 +23,7 @@ for _module in (rules, wide, risk_rules):
 ppm_ceil = _names["ppm_ceil"]
 notional = _names["notional"]
 initial = _names["initial"]
+maintenance = _names["maintenance"]
 tier_rate_ppm = _names["tier_rate_ppm"]
 tier_deduction = _names["tier_deduction"]
 worst_lots = _names["worst_lots"]
@@ -33,6 +34,13 @@ reducible = _names["reducible"]
 leverage_holds = _names["leverage_holds"]
 nonce_in_window = _names["nonce_in_window"]
 withdrawable_floor = _names["withdrawable_floor"]
+trigger_fires = _names["trigger_fires"]
+trail_best = _names["trail_best"]
+trail_ticks = _names["trail_ticks"]
+order_lots = _names["order_lots"]
+half_window = _names["half_window"]
+sum_bounded = _names["sum_bounded"]
+limit_reached = _names["limit_reached"]
 
 product_high = _names["product_high"]
 product_low = _names["product_low"]
@@ -57,6 +65,7 @@ funding_shift = _names["funding_shift"]
 funding_index_step = _names["funding_index_step"]
 funding_index_after = _names["funding_index_after"]
 funding_payment = _names["funding_payment"]
+open_interest_worth = _names["open_interest_worth"]
 oi_scaled_initial = _names["oi_scaled_initial"]
 confidence_addon = _names["confidence_addon"]
 margin_with_mark_holds = _names["margin_with_mark_holds"]
@@ -73,3 +82,9 @@ band_high = _names["band_high"]
 gap_auction_ms = _names["gap_auction_ms"]
 disposal_lots = _names["disposal_lots"]
 disposal_price = _names["disposal_price"]
+
+price_far = _names["price_far"]
+aggressive = _names["aggressive"]
+price_within = _names["price_within"]
+loss_room = _names["loss_room"]
+narrowed_price = _names["narrowed_price"]

@@ -35,7 +35,10 @@ assert NONCES_PER_CELL << (NONCE_CLASSES - 1) >= limits.NONCES_PER_SIGNER
 assert 2 * limits.POSITIONS_MAX <= POSITION_CELLS
 assert 2 * (limits.NONCES_MAX // NONCES_PER_CELL + limits.NONCE_ROWS_MAX) <= NONCE_CELLS
 assert EVENT_ROWS > limits.ORDERS_EXAMINED_PER_COMMAND_MAX + 8
-assert EVENT_ROWS > limits.DEADMAN_CANCELS_PER_BLOCK + limits.SWEEP_ORDERS_PER_BLOCK
+assert EVENT_ROWS > (
+    limits.DEADMAN_CANCELS_PER_BLOCK + limits.SWEEP_ORDERS_PER_BLOCK
+    + limits.CHANGES_MAX + 2 * limits.MARKETS_MAX + 1
+)  # fmt: skip
 
 # Trees by number: index of `key_roots` and of `tree_meta`, whose columns are the nodes used so far
 # and the head of the free nodes.
@@ -49,14 +52,31 @@ def int64_fields(names: str) -> np.dtype[Any]:
 
 TAKER = int64_fields(
     "market side tif flags price size expiry_ms cloid_hi cloid_lo hold_ppm order_id "
-    "remaining filled end active replaced stamp fee_ppm value_e6 fee_e6"
+    "remaining filled end active replaced stamp fee_ppm value_e6 fee_e6 interest "
+    "group group_slot kept kept_id hits"
 )
 NOW = int64_fields(
     "height time_ms bundle command account session events examined equity margin value "
-    "book_position receipt_end receipt_side receipt_market receipt_order receipt_price "
-    "receipt_filled receipt_remaining"
+    "maintenance close_out clears own_initial own_maintenance book_position receipt_end "
+    "receipt_side receipt_market receipt_order receipt_price receipt_filled receipt_remaining "
+    "uncross_low uncross_high uncross_level uncross_surplus uncross_lots uncross_fills "
+    "uncross_changed uncross_short uncross_end uncross_dry uncross_real uncross_done tick "
+    "last_order last_filled last_market last_side last_trigger last_trigger_command"
+)
+# A conditional order that is being judged; `parent` is its slot.
+DRAFT = int64_fields(
+    "market side kind trigger_ticks limit_ticks size flags trail_ppm parent_id watch state "
+    "peak_ticks parent"
 )
 CORE = int64_fields("map_mask")
+# The position that a liquidation works on, and what the tick has done so far.
+CLOSING = int64_fields(
+    "account bucket market standing size sign equity maintenance count steps acted deleveragings"
+)
+CANDIDATE = int64_fields("account bucket equity maintenance")
+COUNTERPARTY = int64_fields("account profit equity lots")
+# What the scan of all accounts needs of a market, prepared once a tick.
+SCANNED = int64_fields("lot_e6 rate index shift mode")
 
 
 def key_tree(name: str, rows: int) -> list[tuple[Any, ...]]:
@@ -76,7 +96,12 @@ STATE = np.dtype(
         ("parameters", r.PARAMETERS, (1,)),
         ("taker", TAKER, (1,)),
         ("now", NOW, (1,)),
+        ("draft", DRAFT, (1,)),
         ("core", CORE, (1,)),
+        ("closing", CLOSING, (1,)),
+        ("candidates", CANDIDATE, (limits.LIQUIDATIONS_PER_TICK_MAX,)),
+        ("counterparties", COUNTERPARTY, (limits.DELEVERAGED_PER_STEP_MAX,)),
+        ("scanned", SCANNED, (limits.MARKETS_MAX,)),
         # committed tables
         ("assets", r.ASSET, (limits.ASSETS_MAX,)),
         ("markets", r.MARKET, (limits.MARKETS_MAX,)),
@@ -135,11 +160,24 @@ STATE = np.dtype(
         ("secrets", "<i8", (8,)),
         ("id_map", "<i8", (ORDER_MAP,)),
         ("client_map", "<i8", (ORDER_MAP,)),
+        # of a tick: the votes on one feed by rising price, with their weights; when each index was
+        # renewed before
+        ("votes_sorted", "<i8", (limits.VOTERS_MAX, 2)),
+        ("index_before_ms", "<i8", (limits.FEEDS_MAX,)),
         # what the current command knows of makers
         ("maker_stamp", "<i8", (limits.ACCOUNTS_MAX,)),
         ("maker_tentative", "<i8", (limits.ACCOUNTS_MAX,)),
         ("maker_equity", "<i8", (limits.ACCOUNTS_MAX,)),
         ("maker_margin", "<i8", (limits.ACCOUNTS_MAX,)),
+        # of makers with positions in a clearing house; maintenance is -1 for others
+        ("maker_maintenance", "<i8", (limits.ACCOUNTS_MAX,)),
+        ("maker_spent", "<i8", (limits.ACCOUNTS_MAX,)),
+        ("maker_own", "<i8", (limits.ACCOUNTS_MAX, 2)),
+        # what a dry run has traded with groups of quotes
+        ("group_stamp", "<i8", (limits.GROUPS_MAX,)),
+        ("group_lots", "<i8", (limits.GROUPS_MAX,)),
+        ("group_delta", "<i8", (limits.GROUPS_MAX,)),
+        ("group_hit", "<i8", (limits.GROUPS_MAX,)),
         ("events", r.EVENT, (EVENT_ROWS,)),
     ],
     align=True,
@@ -178,4 +216,5 @@ def allocate(secrets: Any) -> State:
     s.tree_meta[:, 1] = -1
     s.secrets[:] = secrets
     s.core[0]["map_mask"] = ORDER_MAP_LEAST - 1
+    s.taker[0]["interest"] = -1
     return s

@@ -6,6 +6,7 @@ import numpy as np
 from quorate.compiled import helper, kernel
 from quorate.execution.kernels.accounts import deadman_unlink, drop_session
 from quorate.execution.kernels.book import deadman_fired, order_cancel, order_dead
+from quorate.execution.kernels.changes import changes_begin
 from quorate.execution.kernels.pools import nonces_release
 from quorate.execution.kernels.rows import (
     T_CHAIN,
@@ -19,6 +20,7 @@ from quorate.execution.kernels.scalars import (
     nonce_in_window,
 )
 from quorate.execution.kernels.signatures import RECORD
+from quorate.execution.kernels.switches import gap_begin
 from quorate.types.codes import End
 from quorate.types.limits import (
     DEADMAN_ACCOUNTS_PER_BLOCK,
@@ -136,7 +138,7 @@ def version_step(s):
 
 @kernel(numba.types.void(RECORD))
 def begin_block(s):
-    """Phases 1 and 2: version, dead-man switches, expired orders, rows that nothing needs.
+    """Phases 1 and 2: version, parameters, gaps, dead-man switches, expired orders, unused rows.
 
     The event rows are empty before it and have room for all that it can emit.
     """
@@ -144,6 +146,8 @@ def begin_block(s):
     s.now[0]["command"] = 0
     s.small_dirty[T_CHAIN] = 1
     version_step(s)
+    changes_begin(s)
+    gap_begin(s)
     sweep_deadman(s)
     sweep_orders(s)
     sweep_nonces(s)

@@ -3,7 +3,13 @@
 from quorate.execution import rules
 from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.margin import assess
-from quorate.execution.spec.rows import Account, Position, Session
+from quorate.execution.spec.positions import (
+    position_close_if_empty,
+    position_code,
+    position_of,
+    position_open,
+)
+from quorate.execution.spec.rows import Account, Session
 from quorate.execution.spec.tables import Tables, insert, remove, sought
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import (
@@ -14,8 +20,6 @@ from quorate.types.limits import (
     DEPOSITED_MAX,
     LEVERAGE_MAX_E2,
     LEVERAGE_MIN_E2,
-    POSITIONS_MAX,
-    POSITIONS_PER_ACCOUNT_MAX,
     SESSIONS_MAX,
     SESSIONS_PER_ACCOUNT_MAX,
     SUBACCOUNTS_MAX,
@@ -50,46 +54,6 @@ def open_account(t: Tables, address: bytes, sub: int) -> int:
     neighbour.next_address, neighbour.next_sub = address, sub
     t.put(Table.ACCOUNTS, before, neighbour)
     return slot
-
-
-# --- positions -----------------------------------------------------------------------------------
-def position_of(account: Account, key: int) -> Position | None:
-    """The account's position row of that key (a market, or ASSET_KEY + asset)."""
-    for position in account.positions:
-        if position.key == key:
-            return position
-    return None
-
-
-def position_code(t: Tables, account: Account, key: int) -> Reject:
-    """Whether the account has that position row or may get it."""
-    if position_of(account, key) is not None:
-        return Reject.OK
-    if len(account.positions) >= POSITIONS_PER_ACCOUNT_MAX:
-        return Reject.POSITIONS_TOO_MANY_CLOSE_ONE
-    if t.row(Table.LEDGER, 0).positions_live >= POSITIONS_MAX:
-        return Reject.TABLE_FULL_SEND_LATER
-    return Reject.OK
-
-
-def position_open(account: Account, key: int) -> Position:
-    """The position row of that key, appended if it is missing."""
-    position = position_of(account, key)
-    if position is None:
-        position = Position(key=key)
-        account.positions.append(position)
-    return position
-
-
-def position_close_if_empty(account: Account, key: int) -> None:
-    """Drop a position row that holds nothing; the last row takes its place."""
-    for k, position in enumerate(account.positions):
-        if position.key == key:
-            if not (position.size or position.orders_count):
-                last = account.positions.pop()
-                if k < len(account.positions):
-                    account.positions[k] = last
-            return
 
 
 # --- money ---------------------------------------------------------------------------------------
@@ -158,9 +122,21 @@ def supply_add(t: Tables, asset: int, amount: int) -> Reject:
 
 
 def backing(t: Tables) -> int:
-    """Quote units on the chain that are not fees. Profit against an account in debt has none."""
-    asset = t.row(Table.ASSETS, QUOTE)
-    return int(asset.deposited - asset.withdrawn - t.row(Table.LEDGER, 0).fees_e6)
+    """Quote units on the chain that are neither fees nor insurance.
+
+    Profit against an account in debt has none.
+    """
+    asset, ledger = t.row(Table.ASSETS, QUOTE), t.row(Table.LEDGER, 0)
+    units = asset.deposited - asset.withdrawn - ledger.fees_e6 - ledger.insurance_e6
+    for slot in range(ledger.risk_high):
+        units -= t.row(Table.RISK, slot).insurance_e6
+    return int(units)
+
+
+def gated(c: Context) -> bool:
+    """Whether money may not leave its owner: after an outage, or while a loss is uncovered."""
+    ledger = c.t.row(Table.LEDGER, 0)
+    return bool(c.time_ms < ledger.gate_until_ms or ledger.debtors_count > 0)
 
 
 def deposit(
@@ -223,6 +199,8 @@ def withdraw(c: Context, asset: int, destination: bytes, amount: int) -> Reject:
     """Owner: money leaves; the bridge pays `destination` outside against the event."""
     if c.session:
         return Reject.OWNER_KEY_REQUIRED
+    if gated(c):
+        return Reject.WITHDRAWALS_GATED_WAIT
     row = c.t.row(Table.ACCOUNTS, c.account)
     code = amount_code(c.t, asset, amount) or debit_code(c.t, row, asset, amount)
     if not code and asset == QUOTE and amount > backing(c.t):
@@ -250,9 +228,11 @@ def withdraw(c: Context, asset: int, destination: bytes, amount: int) -> Reject:
 
 
 def transfer(c: Context, asset: int, address: bytes, sub: int, amount: int) -> Reject:
-    """Owner: money moves to another account of this chain."""
+    """Owner: money moves to another account of this chain; gated unless it is the owner's own."""
     if c.session:
         return Reject.OWNER_KEY_REQUIRED
+    if address != c.signer and gated(c):
+        return Reject.WITHDRAWALS_GATED_WAIT
     target = account_at(c.t, address, sub)
     if not target:
         return Reject.ACCOUNT_MUST_EXIST

@@ -9,12 +9,22 @@ whole state. Those around the bundles stand in `phases`.
 import struct
 from collections.abc import Callable, Sequence
 
-from quorate.execution.spec import accounts, governance, orders, phases
-from quorate.execution.spec.context import Context, Receipt
-from quorate.execution.spec.match import Taker
+from quorate.execution.spec import (
+    accounts,
+    block_clearing,
+    governance,
+    insurance,
+    oracle,
+    orders,
+    phases,
+)
+from quorate.execution.spec.block_governance import HANDLERS as GOVERNANCE_HANDLERS
+from quorate.execution.spec.context import Context, Last, Receipt
+from quorate.execution.spec.isolation import isolate
 from quorate.execution.spec.rows import Market
 from quorate.execution.spec.signers import begin_bundle
 from quorate.execution.spec.tables import Tables
+from quorate.execution.spec.takers import Taker
 from quorate.types.blocks import Admitted
 from quorate.types.codes import EventKind, Flag, Op, OrderRule, Reject
 from quorate.types.limits import COMMAND_BYTES
@@ -65,7 +75,9 @@ def command_class(command: bytes) -> int:
     op, flags = command[0], command[3]
     if op in (Op.PLACE, Op.MODIFY, Op.MODIFY_CLIENT):
         return 2 if flags & Flag.POST_ONLY else 3
-    return 1 if op in (Op.CANCEL, Op.CANCEL_CLIENT, Op.CANCEL_ALL) else 0
+    if op == Op.QUOTE:
+        return 2
+    return 1 if op in (Op.CANCEL, Op.CANCEL_CLIENT, Op.CANCEL_ALL, Op.SET_GROUP) else 0
 
 
 # --- one bundle, one command ---------------------------------------------------------------------
@@ -75,6 +87,7 @@ def run_bundle(c: Context, bundle: Admitted) -> None:
     if code:
         c.emit(EventKind.BUNDLE, code=code, account=c.account)
         return
+    c.last = Last()
     index = 0
     while index < len(bundle.commands):
         c.command = index
@@ -83,6 +96,11 @@ def run_bundle(c: Context, bundle: Admitted) -> None:
         if command[0] == Op.LIST_MARKET:
             index += 1
             code = run_listing(c, command, bundle.commands[index], receipt)
+        elif command[0] == Op.QUOTE:
+            levels = _COMMAND.unpack(command)[6]
+            tails = bundle.commands[index + 1 : index + 1 + levels]
+            index += levels
+            code = block_clearing.run_quote(c, command, tails, receipt)
         else:
             code = HANDLERS[Op(command[0])](c, command, receipt)
         c.emit(
@@ -101,9 +119,13 @@ def run_bundle(c: Context, bundle: Admitted) -> None:
 
 
 def run_place(c: Context, command: bytes, receipt: Receipt) -> Reject:
-    (_, side, tif, flags, market, price, size, expiry_ms, _, hi, lo, _) = _COMMAND.unpack(command)
-    taker = Taker(market, side, tif, flags, price, size, expiry_ms, hi, lo)
-    return orders.place(c, taker, receipt)
+    fields = _COMMAND.unpack(command)
+    (_, side, tif, flags, market, price, size, expiry_ms, _, hi, lo, group) = fields
+    taker = Taker(market, side, tif, flags, price, size, expiry_ms, hi, lo, group=group)
+    code = orders.place(c, taker, receipt)
+    c.last.order_id, c.last.filled = receipt.order_id, receipt.filled
+    c.last.market, c.last.side = receipt.market, receipt.side
+    return code
 
 
 def run_cancel(c: Context, command: bytes, receipt: Receipt) -> Reject:
@@ -135,6 +157,11 @@ def run_deadman(c: Context, command: bytes, receipt: Receipt) -> Reject:
     return accounts.deadman(c, _COMMAND.unpack(command)[7])
 
 
+def run_isolate(c: Context, command: bytes, receipt: Receipt) -> Reject:
+    fields = _COMMAND.unpack(command)
+    return isolate(c, fields[4], fields[5], receipt)
+
+
 def run_approve(c: Context, command: bytes, receipt: Receipt) -> Reject:
     _, _, agent, _, order_max, expiry_ms, position_max, leverage = _LEDGER.unpack(command)
     return accounts.approve_agent(c, agent, expiry_ms, order_max, position_max, leverage)
@@ -160,6 +187,11 @@ def run_open_subaccount(c: Context, command: bytes, receipt: Receipt) -> Reject:
 
 def run_faucet(c: Context, command: bytes, receipt: Receipt) -> Reject:
     return accounts.faucet(c, _LEDGER.unpack(command)[4])
+
+
+def run_donate(c: Context, command: bytes, receipt: Receipt) -> Reject:
+    _, receipt.market, _, _, amount, _, _, _ = _LEDGER.unpack(command)
+    return insurance.donate(c, receipt.market, amount)
 
 
 def run_deposit(c: Context, command: bytes, receipt: Receipt) -> Reject:
@@ -228,6 +260,12 @@ def run_mark(c: Context, command: bytes, receipt: Receipt) -> Reject:
     return governance.set_mark(c, fields[4], fields[5])
 
 
+def run_vote(c: Context, command: bytes, receipt: Receipt) -> Reject:
+    fields = _COMMAND.unpack(command)
+    receipt.market, receipt.price = fields[4], fields[5]
+    return oracle.vote_price(c, fields[4], fields[5], fields[6])
+
+
 HANDLERS: dict[Op, Callable[[Context, bytes, Receipt], Reject]] = {
     Op.PLACE: run_place,
     Op.CANCEL: run_cancel,
@@ -236,12 +274,14 @@ HANDLERS: dict[Op, Callable[[Context, bytes, Receipt], Reject]] = {
     Op.MODIFY: run_modify,
     Op.MODIFY_CLIENT: run_modify_client,
     Op.DEADMAN: run_deadman,
+    Op.ISOLATE: run_isolate,
     Op.APPROVE_AGENT: run_approve,
     Op.REVOKE_AGENT: run_revoke,
     Op.WITHDRAW: run_withdraw,
     Op.TRANSFER: run_transfer,
     Op.OPEN_SUBACCOUNT: run_open_subaccount,
     Op.FAUCET: run_faucet,
+    Op.DONATE: run_donate,
     Op.DEPOSIT: run_deposit,
     Op.SET_STATUS: run_status,
     Op.SET_FEE_TIER: run_fee_tier,
@@ -250,6 +290,9 @@ HANDLERS: dict[Op, Callable[[Context, bytes, Receipt], Reject]] = {
     Op.UPGRADE: run_upgrade,
     Op.SET_VALIDATOR: run_validator,
     Op.SET_MARK: run_mark,
+    Op.VOTE_PRICE: run_vote,
+    **GOVERNANCE_HANDLERS,
+    **block_clearing.HANDLERS,
 }
 
 

@@ -3,8 +3,9 @@ newer orders; account -> newest order -> its other orders.
 """
 
 from quorate.execution import rules
-from quorate.execution.spec.accounts import deadman_fired, position_close_if_empty, position_open
+from quorate.execution.spec.accounts import deadman_fired
 from quorate.execution.spec.context import Context
+from quorate.execution.spec.positions import position_close_if_empty, position_open
 from quorate.execution.spec.rows import Account, Level, Market, Order
 from quorate.execution.spec.tables import Tables, insert, remove
 from quorate.types.codes import End, EventKind, MarketKind, Side
@@ -178,6 +179,7 @@ def order_cancel(c: Context, slot: int, end: End) -> None:
 def order_remove(t: Tables, slot: int) -> None:
     """Unlink an order everywhere and free its row; an empty level goes with it."""
     order = t.row(Table.ORDERS, slot)
+    traded = not order.remaining
     if order.remaining:
         order_shrink(t, slot, order.remaining)
     level = t.row(Table.LEVELS, order.level)
@@ -213,7 +215,7 @@ def order_remove(t: Tables, slot: int) -> None:
     account.orders_count -= 1
     key = position_key(order.market, market)
     position_open(account, key).orders_count -= 1
-    position_close_if_empty(account, key)
+    position_close_if_empty(account, key, traded)
     t.put(Table.ACCOUNTS, order.account, account)
     market.orders_count -= 1
     t.put(Table.MARKETS, order.market, market)

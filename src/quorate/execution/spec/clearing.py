@@ -11,9 +11,11 @@ from quorate.types.clearing import GLOBALS, RISK_PARAMETERS
 from quorate.types.clearing_codes import FeedState, Mode
 from quorate.types.codes import MarketKind, Reject
 from quorate.types.limits import (
+    BAND_MAX_PPM,
     BANDS_PER_MARKET,
     FEEDS_MAX,
     GLOBAL_BOUNDS,
+    PPM,
     PRICE_TICKS_MAX,
     RISK_BOUNDS,
     TIME_MS_MAX,
@@ -107,15 +109,17 @@ def band_code(t: Tables, market_slot: int, band: int, row: Band) -> Reject:
         return Reject.MARKET_HAS_NO_CLEARING
     if not 0 <= band < BANDS_PER_MARKET:
         return Reject.PARAMETER_OUT_OF_RANGE
-    if not (0 < row.up_ppm <= 9_000_000 and 0 < row.down_ppm < 1_000_000):
+    if not row.auction_ms:
+        return Reject.OK
+    if not (0 < row.up_ppm <= BAND_MAX_PPM and 0 < row.down_ppm < PPM):
         return Reject.PARAMETER_OUT_OF_RANGE
-    if not (0 < row.tau_ms <= TIME_MS_MAX // 4 and 0 <= row.auction_ms <= TIME_MS_MAX // 4):
+    if not (0 < row.tau_ms <= TIME_MS_MAX // 4 and 0 < row.auction_ms <= TIME_MS_MAX // 4):
         return Reject.PARAMETER_OUT_OF_RANGE
     return Reject.OK
 
 
 def band_put(t: Tables, market_slot: int, band: int, row: Band) -> None:
-    """Write a band that `band_code` admitted; it begins without samples."""
+    """Write a band that `band_code` admitted; it begins without samples. No auction: no band."""
     ledger = t.row(Table.LEDGER, 0)
     wanted = (market_slot + 1) * BANDS_PER_MARKET
     for slot in range(ledger.bands_high, wanted):
@@ -123,7 +127,7 @@ def band_put(t: Tables, market_slot: int, band: int, row: Band) -> None:
     if wanted > ledger.bands_high:
         ledger.bands_high = wanted
         t.put(Table.LEDGER, 0, ledger)
-    t.put(Table.BANDS, market_slot * BANDS_PER_MARKET + band, row)
+    t.put(Table.BANDS, market_slot * BANDS_PER_MARKET + band, row if row.auction_ms else Band())
 
 
 def global_code(parameter: int, value: int) -> Reject:

@@ -162,10 +162,13 @@ class Group:
     half: int = 0
     lots_now: int = 0
     lots_before: int = 0
+    lots_old: int = 0
     delta_now_e6: int = 0
     delta_before_e6: int = 0
+    delta_old_e6: int = 0
     vega_now_e6: int = 0
     vega_before_e6: int = 0
+    vega_old_e6: int = 0
     frozen_until_ms: int = 0
     hits_count: int = 0
 

@@ -29,6 +29,20 @@ class Receipt:
 
 
 @dataclass(slots=True)
+class Last:
+    """What later commands of a bundle may refer to: the order of its last PLACE, if that was
+    accepted, as it left the book; the last trigger, and the command that set it.
+    """
+
+    order_id: int = 0
+    filled: int = 0
+    market: int = 0
+    side: int = 0
+    trigger_id: int = 0
+    trigger_command: int = 0
+
+
+@dataclass(slots=True)
 class Context:
     """`account`, `session`, `signer` describe who acts; `session` 0 means the owner's own key."""
 
@@ -41,6 +55,7 @@ class Context:
     account: int = 0
     session: int = 0
     signer: bytes = b""
+    last: Last = field(default_factory=Last)
 
     def emit_words(
         self,

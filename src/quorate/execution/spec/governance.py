@@ -1,10 +1,12 @@
 """Commands of governance and oracle: markets, tiers, assets, marks, upgrades, validators."""
 
 from quorate.execution import rules
+from quorate.execution.spec.auctions import auction_begin
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.rows import Asset, FeeTierRow, MarginTierRow, Market, Validator
 from quorate.execution.spec.tables import Tables
-from quorate.types.codes import MarketKind, MarketStatus, Reject
+from quorate.types.clearing_codes import AuctionKind, Mode, Phase, Switch
+from quorate.types.codes import EventKind, MarketKind, MarketStatus, Reject
 from quorate.types.limits import (
     ASSETS_MAX,
     LEVERAGE_MAX,
@@ -103,9 +105,37 @@ def set_status(c: Context, slot: int, status: int) -> Reject:
     if not MarketStatus.OPEN <= status <= MarketStatus.HALTED:
         return Reject.STATUS_MUST_BE_KNOWN
     market = c.t.row(Table.MARKETS, slot)
-    market.status = status
+    before, market.status = market.status, status
     c.t.put(Table.MARKETS, slot, market)
+    risk = c.t.row(Table.RISK, slot)
+    if risk.mode == Mode.OFF:
+        return Reject.OK
+    c.emit_words(EventKind.SWITCHED, status, before, code=Switch.STATUS, market=slot)
+    if risk.phase == Phase.QUARANTINE and status == MarketStatus.OPEN:
+        quarantine_lift(c, slot)
     return Reject.OK
+
+
+def quarantine_lift(c: Context, slot: int) -> None:
+    """Let a quarantined market trade again, through an auction that ends with this block."""
+    risk = c.t.row(Table.RISK, slot)
+    risk.phase = Phase.TRADING
+    c.t.put(Table.RISK, slot, risk)
+    c.emit_words(
+        EventKind.SWITCHED, Phase.TRADING, Phase.QUARANTINE, code=Switch.PHASE, market=slot
+    )
+    auction_begin(c, slot, AuctionKind.GAP, c.time_ms, 0)
+
+
+def interest_open(t: Tables, schedule: int) -> bool:
+    """Whether a market with a clearing house has positions; of one margin schedule, or -1: any."""
+    for slot in range(1, t.row(Table.LEDGER, 0).risk_high):
+        market = t.row(Table.MARKETS, slot)
+        if t.row(Table.RISK, slot).mode == Mode.OFF or not market.open_interest_lots:
+            continue
+        if schedule in (-1, market.margin_schedule):
+            return True
+    return False
 
 
 def set_mark(c: Context, slot: int, mark_ticks: int) -> Reject:
@@ -114,6 +144,8 @@ def set_mark(c: Context, slot: int, mark_ticks: int) -> Reject:
         return Reject.ORACLE_KEY_REQUIRED
     if not 0 < slot < c.t.row(Table.LEDGER, 0).markets_high:
         return Reject.MARKET_MUST_EXIST
+    if c.t.row(Table.RISK, slot).mode != Mode.OFF:
+        return Reject.MARK_FOLLOWS_ITS_FEED
     market = c.t.row(Table.MARKETS, slot)
     if not 0 < mark_ticks <= market.price_max_ticks:
         return Reject.PRICE_MUST_BE_IN_RANGE
@@ -163,6 +195,8 @@ def set_margin_tier(c: Context, at: int, lower_e6: int, leverage_max: int) -> Re
     """Append a tier to a margin schedule, or redefine its last; `at` = schedule * 8 + tier."""
     if not governs(c):
         return Reject.GOVERNANCE_KEY_REQUIRED
+    if interest_open(c.t, at // TIERS_PER_SCHEDULE):
+        return Reject.CHANGE_NEEDS_NOTICE
     return margin_tier_put(c.t, at, lower_e6, leverage_max)
 
 

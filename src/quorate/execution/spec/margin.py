@@ -1,16 +1,39 @@
-"""Cross margin: what an account is worth, what it must keep, and what an order would add.
+"""Margin: what a bucket is worth and what it must keep; tiers, volumes and fee rates.
 
-Cash is a quote balance: it falls by the notional bought and rises by the notional sold, so that
-equity is cash plus every perpetual position at its mark, exactly and without rounding. Open spot
-bids hold cash; that cash is not equity. Spot balances are no collateral yet. (The full risk engine,
-with isolated margin and liquidation, comes later and takes the place of this module.)
+An account has one bucket for its cash and every position that is not isolated (number 0), and one
+for each isolated position (its market's number). Cash is a quote balance: it falls by the notional
+bought and rises by the notional sold, so that equity is cash plus every perpetual position at its
+mark, exactly and without rounding, less the funding that positions have yet to pay. Open spot bids
+hold cash; that cash is not equity. Spot balances are no collateral.
 """
 
-from quorate.execution import rules
+from dataclasses import dataclass
+
+from quorate.execution import entry_rules, risk_rules, rules
+from quorate.execution.spec.funding import owed
+from quorate.execution.spec.positions import position_of
 from quorate.execution.spec.rows import Account, MarginTierRow, Market
 from quorate.execution.spec.tables import Tables
+from quorate.types.clearing_codes import Mode, Standing
 from quorate.types.limits import TIERS_PER_SCHEDULE, VOLUME_MAX_E6, VOLUME_WINDOW_MS
-from quorate.types.records import ASSET_KEY, Table
+from quorate.types.records import ASSET_KEY, POSITION_ISOLATED, Table
+
+CROSS = 0  # bucket of the whole account
+
+
+@dataclass(slots=True)
+class Worth:
+    """A bucket's equity, its three requirements, and the worth of its riskiest sides; 1e-6 quote.
+
+    `clears`: whether it holds a position in a market with a clearing house.
+    """
+
+    equity: int = 0
+    initial: int = 0
+    maintenance: int = 0
+    close_out: int = 0
+    value: int = 0
+    clears: bool = False
 
 
 def margin_tier(t: Tables, schedule: int, value_e6: int) -> MarginTierRow:
@@ -24,40 +47,113 @@ def margin_tier(t: Tables, schedule: int, value_e6: int) -> MarginTierRow:
     return found
 
 
-def initial_margin(t: Tables, market: Market, lots: int) -> tuple[int, int]:
-    """Initial margin and worth, in 1e-6 quote, of `lots` at the mark."""
+def tier_maintenance(t: Tables, market: Market, value_e6: int) -> int:
+    """Maintenance margin of a worth in a market (FORMULAS 1)."""
+    tier = margin_tier(t, market.margin_schedule, value_e6)
+    return rules.maintenance(value_e6, tier.rate_ppm, tier.deduction_e6)
+
+
+def position_maintenance(t: Tables, market_slot: int, size: int) -> int:
+    """Maintenance margin of a position of `size` lots, of either sign, at the mark."""
+    market = t.row(Table.MARKETS, market_slot)
+    value = rules.notional(market.mark_ticks, abs(size), market.quantum_e6)
+    return tier_maintenance(t, market, value)
+
+
+# --- buckets -------------------------------------------------------------------------------------
+def bucket_of(account: Account, market_slot: int) -> int:
+    """Bucket in which the account trades a market: the market's own if isolated, else CROSS."""
+    position = position_of(account, market_slot)
+    return market_slot if position and position.flags & POSITION_ISOLATED else CROSS
+
+
+def bucket_worth(
+    t: Tables,
+    account: Account,
+    bucket: int = CROSS,
+    key: int = 0,
+    worst_lots: int = -1,
+    interest_lots: int = -1,
+) -> Worth:
+    """What a bucket is worth and must keep.
+
+    With `key`, a market of that bucket, its riskiest side is taken to be `worst_lots`, as an order
+    would make it, and its open interest `interest_lots` (-1: as it stands).
+    """
+    worth = Worth(equity=0 if bucket else account.cash_e6 - account.held_e6)
+    for position in account.positions:
+        isolated = position.key if position.flags & POSITION_ISOLATED else CROSS
+        if position.key >= ASSET_KEY or isolated != bucket:
+            continue
+        lots = rules.worst_lots(position.size, position.bids, position.asks)
+        interest = -1
+        if position.key == key:
+            lots, interest, key = worst_lots, interest_lots, 0
+        market = t.row(Table.MARKETS, position.key)
+        worth.equity += rules.notional(market.mark_ticks, position.size, market.quantum_e6)
+        if bucket:
+            worth.equity += position.isolated_e6
+        worth.equity -= owed(t, position.key, position)
+        require(t, worth, position.key, position.size, lots, interest)
+    if key:
+        require(t, worth, key, 0, worst_lots, interest_lots)
+    return worth
+
+
+def require(
+    t: Tables, worth: Worth, market_slot: int, size: int, lots: int, interest_lots: int = -1
+) -> None:
+    """Add to a bucket's requirements those of a position whose riskiest side is `lots`.
+
+    In a market without a clearing house maintenance is half of the entry margin, and there is no
+    close-out: nobody is liquidated in it.
+    """
+    market = t.row(Table.MARKETS, market_slot)
     value = rules.notional(market.mark_ticks, lots, market.quantum_e6)
-    tier = margin_tier(t, market.margin_schedule, value)
-    return rules.initial(value, tier.rate_ppm, tier.deduction_e6), value
+    worst = tier_maintenance(t, market, value)
+    worth.value += value
+    risk = t.row(Table.RISK, market_slot)
+    if risk.mode == Mode.OFF:
+        worth.initial += 2 * worst
+        worth.maintenance += worst
+        return
+    initial = 2 * worst
+    if risk.oi_upper_e6:
+        interest = market.open_interest_lots if interest_lots < 0 else interest_lots
+        interest_e6 = entry_rules.open_interest_worth(
+            interest, market.mark_ticks, market.quantum_e6
+        )
+        initial = risk_rules.oi_scaled_initial(
+            initial, value, interest_e6, risk.oi_lower_e6, risk.oi_upper_e6
+        )
+    if risk.confidence_ppm:
+        confidence = t.row(Table.FEEDS, risk.feed).confidence_ppm
+        initial += risk_rules.confidence_addon(initial, confidence, risk.confidence_ppm)
+    kept = position_maintenance(t, market_slot, size)
+    worth.initial += initial
+    worth.maintenance += kept
+    worth.close_out += risk_rules.close_out(kept, risk.close_ppm)
+    worth.clears = worth.clears or size != 0
+
+
+def standing_of(worth: Worth) -> Standing:
+    """State of a bucket; one without a position in a market with a clearing house is HEALTHY.
+
+    Unless its equity is negative: that is BANKRUPT with or without positions.
+    """
+    if not worth.clears:
+        return Standing.BANKRUPT if worth.equity < 0 else Standing.HEALTHY
+    return Standing(
+        risk_rules.health(worth.equity, worth.initial, worth.maintenance, worth.close_out)
+    )
 
 
 def assess(
     t: Tables, account: Account, key: int = 0, worst_lots: int = -1
 ) -> tuple[int, int, int]:
-    """Equity, initial margin and worth of the riskiest sides, each in 1e-6 quote.
-
-    With `key`, that market's riskiest side is taken to be `worst_lots`, as an order would make it.
-    """
-    equity = account.cash_e6 - account.held_e6
-    margin = 0
-    value = 0
-    for position in account.positions:
-        if position.key >= ASSET_KEY:
-            continue
-        market = t.row(Table.MARKETS, position.key)
-        equity += rules.notional(market.mark_ticks, position.size, market.quantum_e6)
-        lots = rules.worst_lots(position.size, position.bids, position.asks)
-        if position.key == key:
-            lots = worst_lots
-            key = 0
-        margin_one, value_one = initial_margin(t, market, lots)
-        margin += margin_one
-        value += value_one
-    if key:
-        margin_one, value_one = initial_margin(t, t.row(Table.MARKETS, key), worst_lots)
-        margin += margin_one
-        value += value_one
-    return equity, margin, value
+    """Equity, initial margin and worth of the riskiest sides of the cross bucket."""
+    worth = bucket_worth(t, account, CROSS, key, worst_lots)
+    return worth.equity, worth.initial, worth.value
 
 
 def volume_buckets(account: Account, time_ms: int) -> tuple[int, int]:

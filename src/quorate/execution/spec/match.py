@@ -11,16 +11,15 @@ never raises initial margin.
 
 A taker's fee is rounded once for the whole order: each fill pays the difference of the fee on all
 lots so far. A spot bid never pays more than it holds.
+
+No fill leaves the price bands: before the first one that would, an order that may rest begins an
+auction and rests; another one stops. In an auction, and in markets that trade in batches, orders
+rest without matching.
 """
 
-from dataclasses import dataclass, field
-
 from quorate.execution import rules
-from quorate.execution.spec.accounts import (
-    position_close_if_empty,
-    position_of,
-    position_open,
-)
+from quorate.execution.spec.auctions import trades_now
+from quorate.execution.spec.bands import band_breached, band_use
 from quorate.execution.spec.book import (
     best_level,
     hold_e6,
@@ -33,58 +32,28 @@ from quorate.execution.spec.book import (
     reserve,
 )
 from quorate.execution.spec.context import Context
-from quorate.execution.spec.margin import assess, fee_rates, volume_add
+from quorate.execution.spec.funding import settle
+from quorate.execution.spec.guards import interest_rose
+from quorate.execution.spec.makers import offered, spend
+from quorate.execution.spec.margin import fee_rates, volume_add
+from quorate.execution.spec.positions import position_close_if_empty, position_open
+from quorate.execution.spec.protection import Tentative, group_filled, group_would_hit
 from quorate.execution.spec.rows import Account, Market, Order, Position
+from quorate.execution.spec.takers import Taker
+from quorate.execution.spec.trigger_rows import children_filled
+from quorate.types.clearing_codes import ORDER_HAS_CHILDREN, AuctionKind
 from quorate.types.codes import (
     End,
     EventKind,
     Flag,
     MarketKind,
-    MarketStatus,
     Reject,
     Side,
     Stp,
     Tif,
 )
-from quorate.types.limits import VOLUME_MAX_E6
-from quorate.types.records import Table
-
-
-@dataclass(slots=True)
-class Maker:
-    """A maker's account as the command found it, and what the command has done to it since.
-
-    `tentative`: signed lots that a dry run has taken from its orders.
-    """
-
-    equity_e6: int
-    margin_e6: int
-    spent_e6: int = 0
-    tentative: int = 0
-
-
-@dataclass(slots=True)
-class Taker:
-    """An order on its way into the book. Price in ticks, sizes in lots."""
-
-    market: int
-    side: int
-    tif: int
-    flags: int
-    price: int
-    size: int
-    expiry_ms: int = 0
-    cloid_hi: int = 0
-    cloid_lo: int = 0
-    hold_ppm: int = 0
-    order_id: int = 0
-    remaining: int = 0
-    filled: int = 0
-    end: End = End.NONE
-    fee_ppm: int = 0
-    value_e6: int = 0
-    fee_e6: int = 0
-    makers: dict[int, Maker] = field(default_factory=dict)
+from quorate.types.limits import PROTECTIONS_PER_COMMAND_MAX, VOLUME_MAX_E6
+from quorate.types.records import POSITION_ISOLATED, Table
 
 
 def owns(c: Context, taker: Taker, maker_account: int) -> bool:
@@ -97,72 +66,33 @@ def owns(c: Context, taker: Taker, maker_account: int) -> bool:
     return bool(taker_row.address == c.t.row(Table.ACCOUNTS, maker_account).address)
 
 
-def maker_of(c: Context, taker: Taker, account: int) -> Maker:
-    """The maker as this command's first look found it."""
-    if account not in taker.makers:
-        equity, margin, _ = assess(c.t, c.t.row(Table.ACCOUNTS, account))
-        taker.makers[account] = Maker(equity, margin)
-    return taker.makers[account]
-
-
-def fill_cost(market: Market, order: Order, lots: int) -> int:
-    """What a fill takes off a maker's equity at most: its loss against the mark, and a fee."""
-    worse_by = order.price - market.mark_ticks
-    if order.side == Side.SELL:
-        worse_by = -worse_by
-    loss = rules.notional(max(worse_by, 0), lots, market.quantum_e6)
-    value = rules.notional(order.price, lots, market.quantum_e6)
-    return loss + rules.ppm_ceil(value, order.hold_ppm)
-
-
-def offered(
-    c: Context, taker: Taker, market: Market, order: Order, left: int
-) -> tuple[int, End]:
-    """Lots of the `left` that a resting order may trade now, or 0 and why it must go."""
-    wanted = min(order.remaining, left)
-    if market.kind == MarketKind.SPOT and order.side == Side.SELL:
-        return wanted, End.NONE
-    maker = maker_of(c, taker, order.account)
-    if market.kind == MarketKind.SPOT:
-        holds = maker.equity_e6 >= maker.margin_e6
-        return (wanted, End.NONE) if holds else (0, End.MARGIN)
-    equity = maker.equity_e6 - maker.spent_e6
-    reduce_only = order.flags & Flag.REDUCE_ONLY or market.status == MarketStatus.REDUCE_ONLY
-    if not reduce_only and equity - fill_cost(market, order, wanted) >= maker.margin_e6:
-        return wanted, End.NONE
-    position = position_of(c.t.row(Table.ACCOUNTS, order.account), order.market)
-    size = (position.size if position else 0) + maker.tentative
-    lots = min(wanted, rules.reducible(order.side, size))
-    if lots and equity - fill_cost(market, order, lots) >= 0:
-        return lots, End.NONE
-    return 0, End.REDUCE_ONLY if reduce_only and not lots else End.MARGIN
-
-
-def spend(taker: Taker, market: Market, order: Order, lots: int) -> None:
-    """Count what a fill costs the maker."""
-    if order.account in taker.makers and market.kind == MarketKind.PERPETUAL:
-        taker.makers[order.account].spent_e6 += fill_cost(market, order, lots)
-
-
 def fillable(c: Context, taker: Taker) -> Reject:
     """Dry run of `take` for a fill-or-kill order: whether its whole size would trade."""
     parameters = c.t.row(Table.PARAMETERS, 0)
     market = c.t.row(Table.MARKETS, taker.market)
-    left, fills, examined = taker.size, 0, 0
+    taker.interest_lots = market.open_interest_lots
+    left, fills, examined, hits = taker.size, 0, 0, 0
+    groups: dict[int, Tentative] = {}
     level_slot = best_level(market, 1 - taker.side)
     while level_slot:
         level = c.t.row(Table.LEVELS, level_slot)
         if not rules.crosses(taker.side, taker.price, level.price):
             break
+        if band_breached(c, taker.market, level.price, 0) >= 0:
+            return Reject.PRICE_OUTSIDE_BAND
         slot = level.head
         while slot:
+            order = c.t.row(Table.ORDERS, slot)
+            if order.group_slot in groups and groups[order.group_slot].hit:
+                slot = order.newer
+                continue
             if (
                 examined == parameters.orders_examined_per_command_max
                 or fills == parameters.fills_per_command_max
+                or hits == PROTECTIONS_PER_COMMAND_MAX
             ):
                 return Reject.FILL_OR_KILL_BEYOND_WORK_LIMIT
             examined += 1
-            order = c.t.row(Table.ORDERS, slot)
             if not order_dead(c, order):
                 if owns(c, taker, order.account):
                     if stp_mode(taker) != Stp.CANCEL_MAKER:
@@ -178,6 +108,10 @@ def fillable(c: Context, taker: Taker) -> Reject:
                         if order.account in taker.makers:
                             sign = 1 if order.side == Side.BUY else -1
                             taker.makers[order.account].tentative += sign * lots
+                        if order.group_slot and group_would_hit(c, groups, order, market, lots):
+                            hits += 1
+                            slot = order.newer
+                            continue
                         if lots < order.remaining:
                             continue  # `match` looks at it again, finds nothing and cancels it
             slot = order.newer
@@ -197,6 +131,7 @@ def take(c: Context, taker: Taker) -> None:
     ledger.order_id_next += 1
     c.t.put(Table.LEDGER, 0, ledger)
     taker.makers.clear()  # what a dry run has taken has not happened
+    taker.interest_lots = c.t.row(Table.MARKETS, taker.market).open_interest_lots
     match(c, taker)
     if not taker.remaining:
         if taker.end == End.NONE:
@@ -226,7 +161,9 @@ def resting(c: Context, taker: Taker) -> Order:
         hold_ppm=taker.hold_ppm,
         side=taker.side,
         tif=taker.tif,
-        flags=taker.flags & Flag.REDUCE_ONLY,
+        flags=taker.flags & Flag.REDUCE_ONLY | taker.kept,
+        group=taker.group,
+        group_slot=taker.group_slot,
     )
 
 
@@ -234,6 +171,8 @@ def match(c: Context, taker: Taker) -> None:
     """Trade against the best resting orders until nothing more crosses or the work is done."""
     parameters = c.t.row(Table.PARAMETERS, 0)
     fills = examined = 0
+    if not trades_now(c.t, taker.market):
+        return
     while taker.remaining:
         market = c.t.row(Table.MARKETS, taker.market)
         level_slot = best_level(market, 1 - taker.side)
@@ -245,6 +184,7 @@ def match(c: Context, taker: Taker) -> None:
         if (
             examined == parameters.orders_examined_per_command_max
             or fills == parameters.fills_per_command_max
+            or taker.hits == PROTECTIONS_PER_COMMAND_MAX
         ):
             taker.end = End.WORK_LIMIT
             return
@@ -263,6 +203,13 @@ def match(c: Context, taker: Taker) -> None:
         if not lots:
             order_cancel(c, slot, why)
             continue
+        band = band_breached(c, taker.market, level.price, 0)
+        if band >= 0:
+            if taker.tif in (Tif.IOC, Tif.FOK):
+                taker.end = End.BAND
+            else:
+                band_use(c, taker.market, AuctionKind.BAND_TRADE, level.price, band)
+            return
         spend(taker, market, maker, lots)
         fill(c, taker, slot, lots)
         fills += 1
@@ -328,6 +275,9 @@ def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
 
     reserve(maker_row, market, maker, maker.remaining, maker.remaining - lots)
     key = position_key(taker.market, market)
+    if market.kind == MarketKind.PERPETUAL:
+        settle(t, taker_row, position_open(taker_row, key), key)
+        settle(t, maker_row, position_open(maker_row, key), key)
     taker_position, taker_realized = book_fill(
         taker_row, key, market, taker.side, lots, maker.price, taker_fee
     )
@@ -356,7 +306,7 @@ def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
         realized_e6=taker_realized,
         counter_realized_e6=maker_realized,
     )
-    position_close_if_empty(taker_row, key)
+    position_close_if_empty(taker_row, key, traded=True)
     t.put(Table.ACCOUNTS, c.account, taker_row)
     t.put(Table.ACCOUNTS, maker.account, maker_row)
 
@@ -367,14 +317,27 @@ def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
     t.put(Table.ORDERS, slot, maker)
     market_traded(market, maker.price, value)
     if market.kind == MarketKind.PERPETUAL:
-        market.open_interest_lots += long_change(taker_position, taker.side, lots)
-        market.open_interest_lots += long_change(maker_position, maker.side, lots)
+        change = long_change(taker_position, taker.side, lots)
+        change += long_change(maker_position, maker.side, lots)
+        market.open_interest_lots += change
+        interest_rose(c, taker.market, change)
     t.put(Table.MARKETS, taker.market, market)
     ledger = t.row(Table.LEDGER, 0)
     ledger.fees_e6 += taker_fee + maker_fee
     t.put(Table.LEDGER, 0, ledger)
+    taker.hits += maker_filled(c, slot, market, lots, maker.price)
+
+
+def maker_filled(c: Context, slot: int, market: Market, lots: int, price: int) -> bool:
+    """What follows a resting order's fill: its triggers arm, it goes if it is empty, and its group
+    is protected; whether that froze the group, so that other orders went too.
+    """
+    maker = c.t.row(Table.ORDERS, slot)
+    if maker.flags & ORDER_HAS_CHILDREN:
+        children_filled(c.t, maker.account, maker.order_id, lots)
     if not maker.remaining:
-        order_remove(t, slot)
+        order_remove(c.t, slot)
+    return bool(maker.group_slot) and group_filled(c, maker, market, lots, price)
 
 
 def book_fill(
@@ -382,8 +345,12 @@ def book_fill(
 ) -> tuple[int, int]:
     """Book one side of a fill; return the position after it and the profit it realized."""
     sign = 1 if side == Side.BUY else -1
-    account.cash_e6 -= sign * rules.notional(price, lots, market.quantum_e6) + fee_e6
+    paid_e6 = sign * rules.notional(price, lots, market.quantum_e6) + fee_e6
     position = position_open(account, key)
+    if position.flags & POSITION_ISOLATED:
+        position.isolated_e6 -= paid_e6
+    else:
+        account.cash_e6 -= paid_e6
     if market.kind == MarketKind.SPOT:
         position.size += sign * lots * market.lot_units
         return position.size, 0

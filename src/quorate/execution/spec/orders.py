@@ -1,11 +1,9 @@
 """Trading commands: place, modify, cancel. Everything is judged first and applied afterwards."""
 
 from quorate.execution import rules
-from quorate.execution.spec.accounts import (
-    deadman_fired,
-    position_code,
-    position_of,
-)
+from quorate.execution.spec.accounts import deadman_fired
+from quorate.execution.spec.auctions import trades_now
+from quorate.execution.spec.bands import band_breached
 from quorate.execution.spec.book import (
     best_level,
     hold_e6,
@@ -15,15 +13,22 @@ from quorate.execution.spec.book import (
     position_key,
 )
 from quorate.execution.spec.context import Context, Receipt
+from quorate.execution.spec.guards import entry_code
 from quorate.execution.spec.margin import assess, fee_rates
-from quorate.execution.spec.match import Taker, fillable, owns, take
+from quorate.execution.spec.match import fillable, owns, take
+from quorate.execution.spec.perpetuals import perpetual_code
+from quorate.execution.spec.positions import position_code, position_of
+from quorate.execution.spec.protection import group_code
 from quorate.execution.spec.rows import Account, Market, Order
+from quorate.execution.spec.sessions import session_order_code, session_spot_code
 from quorate.execution.spec.tables import Tables
+from quorate.execution.spec.takers import Taker
+from quorate.execution.spec.trigger_rows import children_moved
+from quorate.types.clearing_codes import ORDER_HAS_CHILDREN
 from quorate.types.codes import (
     End,
     Flag,
     MarketKind,
-    MarketStatus,
     Reject,
     Side,
     Stp,
@@ -40,7 +45,7 @@ def place(
     receipt: Receipt,
 ) -> Reject:
     """Judge a new order, match it, and rest what remains if it may rest."""
-    code = market_code(c.t, taker.market, taker.flags)
+    code = market_code(c, taker.market, taker.flags, taker.tif)
     if code:
         return code
     market = c.t.row(Table.MARKETS, taker.market)
@@ -60,17 +65,14 @@ def report(taker: Taker, receipt: Receipt) -> None:
     receipt.filled, receipt.remaining = taker.filled, taker.remaining
 
 
-def market_code(t: Tables, slot: int, flags: int) -> Reject:
+def market_code(c: Context, slot: int, flags: int, tif: int) -> Reject:
     """Whether the market takes orders of that kind now."""
-    if not 0 < slot < t.row(Table.LEDGER, 0).markets_high:
+    if not 0 < slot < c.t.row(Table.LEDGER, 0).markets_high:
         return Reject.MARKET_MUST_EXIST
-    market = t.row(Table.MARKETS, slot)
-    if market.status == MarketStatus.HALTED:
-        return Reject.MARKET_HALTED
-    if market.status == MarketStatus.POST_ONLY and not flags & Flag.POST_ONLY:
-        return Reject.MARKET_POST_ONLY
-    if market.status == MarketStatus.REDUCE_ONLY and not flags & Flag.REDUCE_ONLY:
-        return Reject.MARKET_REDUCE_ONLY
+    market = c.t.row(Table.MARKETS, slot)
+    code = entry_code(c, market, slot, flags, tif)
+    if code:
+        return code
     if market.kind == MarketKind.SPOT and flags & Flag.REDUCE_ONLY:
         return Reject.FLAGS_MUST_AGREE
     return Reject.OK
@@ -107,6 +109,10 @@ def place_code(c: Context, taker: Taker) -> Reject:
         c.account, taker.cloid_hi, taker.cloid_lo
     ):
         return Reject.CLIENT_ID_ALREADY_OPEN
+    if taker.group:
+        code, taker.group_slot = group_code(c, taker.group)
+        if code:
+            return code
     if taker.tif in (Tif.GTC, Tif.GTT):
         if account.orders_count >= c.t.row(Table.PARAMETERS, 0).orders_per_account_max:
             return Reject.ORDERS_OPEN_TOO_MANY_CANCEL_SOME
@@ -158,7 +164,14 @@ def prepare(c: Context, market: Market, taker: Taker, replaced: int) -> Reject:
 
 
 def cross_code(c: Context, market: Market, taker: Taker) -> Reject:
-    """Settle a market order's price, keep post-only orders passive, refuse what cannot match."""
+    """Settle a market order's price, keep post-only orders passive, refuse what cannot match.
+
+    Where orders rest without matching, post-only ones may stand across the book.
+    """
+    if not trades_now(c.t, taker.market):
+        if taker.tif in (Tif.IOC, Tif.FOK):
+            return Reject.AUCTION_TAKES_RESTING_ORDERS_ALONE
+        return Reject.OK
     opposite = best_level(market, 1 - taker.side)
     if not opposite:
         if taker.flags & Flag.MARKET:
@@ -184,6 +197,9 @@ def cross_code(c: Context, market: Market, taker: Taker) -> Reject:
         return Reject.OK
     if taker.tif == Tif.IOC and not crossing:
         return Reject.IMMEDIATE_WOULD_NOT_FILL
+    if taker.tif in (Tif.IOC, Tif.FOK) and crossing:
+        if band_breached(c, taker.market, best, 0) >= 0:
+            return Reject.PRICE_OUTSIDE_BAND
     if crossing and (taker.flags & Flag.STP_MASK) >> Flag.STP_SHIFT == Stp.CANCEL_TAKER:
         maker = c.t.row(Table.ORDERS, level.head)
         if owns(c, taker, maker.account) and not order_dead(c, maker):
@@ -220,98 +236,6 @@ def spot_code(
     return Reject.OK
 
 
-def perpetual_code(
-    c: Context, account: Account, market: Market, taker: Taker, replaced: int
-) -> Reject:
-    """Initial margin with the order at its riskiest, loss against the mark and fee included.
-
-    A fill moves lots from the order into the position, which never raises the riskiest side; so
-    what holds here for the whole order at its limit holds after each fill that it takes.
-    """
-    old = c.t.row(Table.ORDERS, replaced) if replaced else Order()
-    if not market.mark_ticks:
-        return Reject.MARK_PRICE_MISSING_WAIT
-    position = position_of(account, taker.market)
-    size = position.size if position else 0
-    bids = position.bids if position else 0
-    asks = position.asks if position else 0
-    worst_before = rules.worst_lots(size, bids, asks)
-    if taker.side == Side.BUY:
-        bids += taker.size - old.remaining
-        side_lots = size + bids
-        side_before = abs(side_lots - taker.size + old.remaining)
-        reducing = bids <= rules.reducible(taker.side, size)
-    else:
-        asks += taker.size - old.remaining
-        side_lots = size - asks
-        side_before = abs(side_lots + taker.size - old.remaining)
-        reducing = asks <= rules.reducible(taker.side, size)
-    if abs(account.cash_e6) > CASH_TRADING_MAX_E6 and not reducing:
-        return Reject.ACCOUNT_CASH_BEYOND_BOUND
-    if abs(side_lots) > market.position_max_lots and abs(side_lots) > side_before:
-        return Reject.POSITION_WOULD_PASS_LIMIT
-    worst = rules.worst_lots(size, bids, asks)
-    value = rules.notional(taker.price, taker.size, market.quantum_e6)
-    worse_by = taker.price - market.mark_ticks
-    if taker.side == Side.SELL:
-        worse_by = -worse_by
-    loss = rules.notional(max(worse_by, 0), taker.size, market.quantum_e6)
-    equity, margin, total = assess(c.t, account, taker.market, worst)
-    equity -= loss + rules.ppm_ceil(value, taker.hold_ppm)
-    code = session_order_code(c, value)
-    if not code and worst > worst_before:
-        worst_value = rules.notional(market.mark_ticks, worst, market.quantum_e6)
-        code = session_position_code(c, worst_value, total, equity)
-    if code:
-        return code
-    if equity >= margin or (reducing and equity >= 0):
-        return Reject.OK
-    return Reject.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE
-
-
-def session_order_code(c: Context, value_e6: int) -> Reject:
-    """A session key's limit on the worth of one order."""
-    if not c.session:
-        return Reject.OK
-    most = c.t.row(Table.SESSIONS, c.session).order_notional_max_e6
-    if most and value_e6 > most:
-        return Reject.SESSION_ORDER_SIZE_LIMIT
-    return Reject.OK
-
-
-def session_spot_code(
-    c: Context, account: Account, market: Market, taker: Taker, value_e6: int
-) -> Reject:
-    """A session key's position limit in spot: base held, at the order's price, and all open bids.
-
-    Leverage is of perpetuals alone; what is bought here is paid in full.
-    """
-    most = c.t.row(Table.SESSIONS, c.session).position_notional_max_e6 if c.session else 0
-    if not most:
-        return Reject.OK
-    position = position_of(account, position_key(taker.market, market))
-    lots = position.size // market.lot_units if position else 0
-    room = most - value_e6 - account.held_e6
-    # By division: a balance may be worth more than fits.
-    if room < 0 or lots > room // (taker.price * market.quantum_e6):
-        return Reject.SESSION_POSITION_LIMIT
-    return Reject.OK
-
-
-def session_position_code(c: Context, worst_e6: int, total_e6: int, equity_e6: int) -> Reject:
-    """A session key's limits on one position and on the account's leverage."""
-    if not c.session:
-        return Reject.OK
-    session = c.t.row(Table.SESSIONS, c.session)
-    if session.position_notional_max_e6 and worst_e6 > session.position_notional_max_e6:
-        return Reject.SESSION_POSITION_LIMIT
-    if session.leverage_max_e2 and not rules.leverage_holds(
-        total_e6, equity_e6, session.leverage_max_e2
-    ):
-        return Reject.SESSION_LEVERAGE_LIMIT
-    return Reject.OK
-
-
 # --- modify --------------------------------------------------------------------------------------
 def modify(
     c: Context, slot: int, price: int, size: int, flags: int, receipt: Receipt
@@ -332,6 +256,9 @@ def modify(
         expiry_ms=order.expiry_ms,
         cloid_hi=order.cloid_hi,
         cloid_lo=order.cloid_lo,
+        group=order.group,
+        group_slot=order.group_slot,
+        kept=order.flags & ORDER_HAS_CHILDREN,
     )
     code = size_code(market, size)
     if code:
@@ -349,7 +276,7 @@ def modify(
         receipt.side, receipt.market, receipt.order_id = order.side, order.market, order.order_id
         receipt.price, receipt.remaining = price, open_lots
         return Reject.OK
-    code = market_code(c.t, order.market, flags) or price_code(market, taker)
+    code = market_code(c, order.market, flags, order.tif) or price_code(market, taker)
     if code:
         return code
     taker.size = open_lots
@@ -358,6 +285,8 @@ def modify(
         return code
     order_cancel(c, slot, End.REPLACED)
     take(c, taker)
+    if taker.kept:
+        children_moved(c.t, c.account, order.order_id, taker.order_id, taker.filled)
     report(taker, receipt)
     return Reject.OK
 

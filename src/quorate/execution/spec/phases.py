@@ -4,22 +4,43 @@ The clearing house works in *ticks*: blocks in which phases 3 and 5 run, `tick_m
 time. A venue without price feeds has no ticks.
 """
 
+from quorate.execution.spec.bands import bands_tick
+from quorate.execution.spec.changes import changes_begin
 from quorate.execution.spec.context import Context
+from quorate.execution.spec.liquidation import liquidation_tick
+from quorate.execution.spec.marks import marks_tick
+from quorate.execution.spec.oracle import oracle_tick
+from quorate.execution.spec.rates import rates_tick
 from quorate.execution.spec.rows import Chain
 from quorate.execution.spec.sweeps import sweep
+from quorate.execution.spec.switches import gap_begin
 from quorate.execution.spec.tables import Tables
+from quorate.execution.spec.triggers import triggers_tick
+from quorate.execution.spec.uncross import auctions_end
 from quorate.types.records import NO_BUNDLE, Table
 
 
 def begin(c: Context) -> None:
     """Phases 1 to 5, before the bundles."""
     version_step(c.t, c.height)
+    changes_begin(c)
+    gap_begin(c)
     sweep(c)
+    tick = tick_begins(c)
+    if tick:
+        oracle_tick(c)
+        marks_tick(c)
+        bands_tick(c)
+        rates_tick(c)
+    triggers_tick(c)
+    if tick:
+        liquidation_tick(c)
 
 
 def end(c: Context) -> None:
     """Phase 7, after the bundles."""
     c.bundle, c.command, c.account, c.session, c.signer = NO_BUNDLE, 0, 0, 0, b""
+    auctions_end(c)
 
 
 def version_step(t: Tables, height: int) -> None:

@@ -1,0 +1,205 @@
+"""The scan of all accounts for buckets below maintenance; the same as `spec.liquidation` finds.
+
+Two passes in one: every account is first held against a requirement that is never too small, from
+numbers prepared for each market once a tick, in one walk over its contiguous position rows. Only
+those that fail it are judged exactly, by `bucket_worth`.
+"""
+
+import numpy as np
+
+from quorate.compiled import helper
+from quorate.execution.kernels.closing import workable
+from quorate.execution.kernels.insurance import insurance_holds
+from quorate.execution.kernels.margin import bucket_worth, clears
+from quorate.execution.kernels.rows import position_of
+from quorate.execution.kernels.scalars import products_in_order
+from quorate.types.clearing_codes import Standing
+from quorate.types.codes import MarketKind
+from quorate.types.limits import (
+    LIQUIDATIONS_PER_TICK_MAX,
+    MARGIN_RATE_MAX_PPM,
+    POSITION_NOTIONAL_MAX_E6,
+    POSITIONS_PER_ACCOUNT_MAX,
+    PPM,
+    TIERS_PER_SCHEDULE,
+)
+from quorate.types.records import ASSET_KEY, POSITION_ISOLATED
+
+i8 = np.int64
+CROSS = 0
+HEALTHY = int(Standing.HEALTHY)
+PERPETUAL = int(MarketKind.PERPETUAL)
+SHIFT = 20  # a worth is divided by 2**SHIFT instead of PPM, and the rate multiplied
+LEGACY, CLEARED = 1, 2
+# Funding beyond these is not estimated.
+FUNDING_STEP_MAX = 2**31
+FUNDING_OWED_MAX = POSITION_NOTIONAL_MAX_E6
+assert PPM < 2**SHIFT
+# A worth's estimate, of the riskiest side of a position, and 64 of them beside equity.
+MOST = (2 * POSITION_NOTIONAL_MAX_E6 // 2**SHIFT + 1) * (
+    (MARGIN_RATE_MAX_PPM * 2**SHIFT + PPM - 1) // PPM
+)
+assert POSITIONS_PER_ACCOUNT_MAX * MOST < 2**61
+
+
+@helper
+def scan_prepare(s):
+    """Note what the walk needs of each market."""
+    for market in range(s.ledger[0]["markets_high"]):
+        row = s.markets[market]
+        noted = s.scanned[market]
+        noted["mode"] = 0
+        if row["kind"] != PERPETUAL:
+            continue
+        noted["lot_e6"] = row["mark_ticks"] * row["quantum_e6"]
+        at = row["margin_schedule"] * TIERS_PER_SCHEDULE
+        rate = s.margin_tiers[at]["rate_ppm"]
+        for k in range(at + 1, at + TIERS_PER_SCHEDULE):
+            if s.margin_tiers[k]["used"]:
+                rate = max(rate, s.margin_tiers[k]["rate_ppm"])
+        noted["rate"] = (rate * (i8(1) << SHIFT) + PPM - 1) // PPM
+        noted["mode"] = LEGACY
+        noted["index"] = 0
+        noted["shift"] = 0
+        if clears(s, market):
+            noted["mode"] = CLEARED
+            noted["index"] = s.risk[market]["funding_index"]
+            noted["shift"] = s.risk[market]["funding_shift"]
+
+
+@helper
+def scan_all(s):
+    """Find the worst buckets below maintenance that can be worked on."""
+    s.closing[0]["count"] = 0
+    scan_prepare(s)
+    accounts = s.accounts
+    firsts = s.positions_first
+    cells = s.positions
+    scanned = s.scanned
+    vault = s.ledger[0]["vault"]
+    debtors = s.ledger[0]["debtors_count"] != 0
+    for account in range(1, s.ledger[0]["accounts_high"]):
+        row = accounts[account]
+        count = i8(row["positions_count"])
+        sound = not (debtors and row["standing"] != 0)
+        if count == 0 and sound:
+            continue
+        room = row["cash_e6"] - row["held_e6"]
+        first = i8(firsts[account])
+        cleared = False
+        for cell in range(first, first + count):
+            position = cells[cell]
+            key = i8(position["key"])
+            if key >= ASSET_KEY:
+                continue
+            noted = scanned[key]
+            size = position["size"]
+            lots = abs(size)
+            worth = noted["lot_e6"] * size
+            if noted["mode"] == CLEARED:
+                cleared = True
+                move = noted["index"] - position["funding_index"]
+                if move != 0:
+                    move = move >> noted["shift"]
+                    if abs(move) >= FUNDING_STEP_MAX or abs(size * move) >= FUNDING_OWED_MAX:
+                        sound = False
+                        break
+                    worth -= size * move + max(size, i8(0))
+            else:
+                lots = max(abs(size + position["bids"]), abs(size - position["asks"]))
+            need = ((noted["lot_e6"] * lots >> SHIFT) + 1) * noted["rate"]
+            if i8(position["flags"]) & POSITION_ISOLATED:
+                if position["isolated_e6"] + worth < need:
+                    sound = False
+            else:
+                room += worth - need
+        if (not sound or (cleared and room < 0)) and account != vault:
+            judge(s, account)
+
+
+@helper
+def judge(s, account):
+    """Judge every bucket of an account exactly; drop the mark of a debtor that is none any more."""
+    debt = consider(s, account, i8(CROSS))
+    first = i8(s.positions_first[account])
+    for cell in range(first, first + i8(s.accounts[account]["positions_count"])):
+        if i8(s.positions[cell]["flags"]) & POSITION_ISOLATED:
+            if consider(s, account, i8(s.positions[cell]["key"])):
+                debt = True
+    if s.accounts[account]["standing"] and not debt:
+        debtor_mark(s, account, HEALTHY)
+
+
+@helper
+def consider(s, account, bucket):
+    """Note a bucket if it is below maintenance and can be worked on; whether it is in debt."""
+    bucket_worth(s, account, bucket, i8(0), i8(0))
+    equity = s.now[0]["equity"]
+    kept = s.now[0]["maintenance"]
+    below = equity < kept and workable(s, account, bucket)
+    if below or coverable(s, account, bucket):
+        candidate_add(s, account, bucket, equity, kept)
+    return equity < 0
+
+
+@helper
+def coverable(s, account, bucket):
+    """Whether an isolated bucket without lots is in debt and its funds can pay that."""
+    debt = debt_without_lots(s, account, bucket)
+    return debt > 0 and debt <= insurance_holds(s, bucket)
+
+
+@helper
+def debt_without_lots(s, account, bucket):
+    """What an isolated bucket owes once its position is closed."""
+    if bucket == CROSS:
+        return i8(0)
+    cell = position_of(s, account, bucket)
+    if cell < 0 or s.positions[cell]["size"] != 0:
+        return i8(0)
+    return max(-s.positions[cell]["isolated_e6"], i8(0))
+
+
+@helper
+def candidate_add(s, account, bucket, equity, kept):
+    """Put a bucket in its place among the worst; of too many the best falls out."""
+    count = s.closing[0]["count"]
+    at = count
+    if count == LIQUIDATIONS_PER_TICK_MAX:
+        if not goes_before(s, account, bucket, equity, kept, count - 1):
+            return
+        at = count - 1
+    else:
+        s.closing[0]["count"] = count + 1
+    while at > 0 and goes_before(s, account, bucket, equity, kept, at - 1):
+        s.candidates[at] = s.candidates[at - 1]
+        at -= 1
+    row = s.candidates[at]
+    row["account"] = account
+    row["bucket"] = bucket
+    row["equity"] = equity
+    row["maintenance"] = kept
+
+
+@helper
+def goes_before(s, account, bucket, equity, kept, at):
+    """Whether a bucket has its turn before candidate `at`."""
+    other = s.candidates[at]
+    if not products_in_order(other["equity"], kept, equity, other["maintenance"]):
+        return True
+    if not products_in_order(equity, other["maintenance"], other["equity"], kept):
+        return False
+    if account != other["account"]:
+        return account < other["account"]
+    return bucket < other["bucket"]
+
+
+@helper
+def debtor_mark(s, account, standing):
+    """Note in an account's row whether it owes what nobody covered, and count those that do."""
+    row = s.accounts[account]
+    if i8(row["standing"]) == standing:
+        return
+    row["standing"] = standing
+    s.accounts_dirty[account] = 1
+    s.ledger[0]["debtors_count"] += 1 if standing else -1

@@ -1,0 +1,325 @@
+"""Liquidation: a state machine of one step a tick for each bucket below maintenance (FORMULAS 5).
+
+The buckets of all accounts are looked at; those with the lowest equity over maintenance are worked
+on, compared exactly. Each is judged again when its turn comes, since a step before may have changed
+it. Whatever cannot be done ends in a market put in quarantine, never in an exception.
+"""
+
+from dataclasses import dataclass
+from functools import cmp_to_key
+
+from quorate.execution import risk_rules, rules
+from quorate.execution.spec.book import best_level, order_cancel
+from quorate.execution.spec.closing import (
+    Closing,
+    bucket_move,
+    closing_of,
+    closing_price,
+    loss_share_e6,
+    market_after,
+    market_greatest,
+    receipt,
+    value_e6,
+    workable,
+)
+from quorate.execution.spec.context import Context
+from quorate.execution.spec.deleverage import deleverage
+from quorate.execution.spec.insurance import (
+    fund_e6,
+    fund_move,
+    insurance_holds,
+    insurance_pays,
+)
+from quorate.execution.spec.margin import CROSS, bucket_of, bucket_worth, standing_of
+from quorate.execution.spec.match import Taker, take
+from quorate.execution.spec.positions import position_close_if_empty, position_of
+from quorate.execution.spec.rows import Account
+from quorate.execution.spec.tables import Tables
+from quorate.execution.spec.vault import disposal_tick, take_over
+from quorate.types.clearing_codes import (
+    InsuranceFlow,
+    LiquidationStep,
+    Phase,
+    Standing,
+    Switch,
+)
+from quorate.types.codes import End, EventKind, MarketStatus, Side, Tif
+from quorate.types.limits import (
+    DELEVERAGINGS_PER_TICK_MAX,
+    INSURANCE_MAX_E6,
+    LIQUIDATIONS_PER_TICK_MAX,
+    PPM,
+)
+from quorate.types.records import POSITION_ISOLATED, Table
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A bucket below maintenance, as the scan found it."""
+
+    account: int
+    bucket: int
+    equity_e6: int
+    maintenance_e6: int
+
+
+@dataclass(slots=True)
+class Work:
+    """What a tick has done so far: buckets in which something happened, deleveragings."""
+
+    steps: int = 0
+    deleveragings: int = 0
+
+
+def liquidation_tick(c: Context) -> None:
+    """Phase 5 of a tick: scan, liquidate, dispose. A halted or post-only venue waits."""
+    if c.t.row(Table.PARAMETERS, 0).switch in (MarketStatus.POST_ONLY, MarketStatus.HALTED):
+        return
+    work = Work()
+    for each in candidates(c.t):
+        if work.steps >= c.t.row(Table.PARAMETERS, 0).liquidations_max:
+            break
+        c.account = each.account
+        before = len(c.events)
+        liquidate(c, work, each.account, each.bucket)
+        work.steps += len(c.events) > before
+    disposal_tick(c)
+    c.account = 0
+
+
+# --- the scan ------------------------------------------------------------------------------------
+def candidates(t: Tables) -> list[Candidate]:
+    """The worst buckets below maintenance that can be worked on, in the order of their turn."""
+    ledger = t.row(Table.LEDGER, 0)
+    found = []
+    for account in range(1, ledger.accounts_high):
+        row = t.row(Table.ACCOUNTS, account)
+        if account == ledger.vault:
+            continue
+        for bucket in buckets_of(row):
+            worth = bucket_worth(t, row, bucket)
+            below = worth.equity < worth.maintenance and workable(t, row, bucket)
+            if below or coverable(t, row, bucket):
+                found.append(Candidate(account, bucket, worth.equity, worth.maintenance))
+        if row.standing and not in_debt(t, row):
+            debtor_mark(t, account, Standing.HEALTHY)
+    return sorted(found, key=cmp_to_key(goes_first))[:LIQUIDATIONS_PER_TICK_MAX]
+
+
+def coverable(t: Tables, row: Account, bucket: int) -> bool:
+    """Whether an isolated bucket without lots is in debt and its funds can pay that."""
+    return 0 < debt_without_lots(row, bucket) <= insurance_holds(t, bucket)
+
+
+def debt_without_lots(row: Account, bucket: int) -> int:
+    """What an isolated bucket owes once its position is closed."""
+    position = position_of(row, bucket) if bucket else None
+    return max(-position.isolated_e6, 0) if position and not position.size else 0
+
+
+def buckets_of(row: Account) -> list[int]:
+    """The cross bucket and every isolated one of an account."""
+    isolated = [each.key for each in row.positions if each.flags & POSITION_ISOLATED]
+    return [CROSS, *isolated]
+
+
+def in_debt(t: Tables, row: Account) -> bool:
+    """Whether a bucket of the account is worth less than nothing."""
+    return any(bucket_worth(t, row, bucket).equity < 0 for bucket in buckets_of(row))
+
+
+def goes_first(one: Candidate, other: Candidate) -> int:
+    """-1 if `one` has its turn before `other`: lower equity over maintenance, account, bucket."""
+    left = (one.equity_e6, other.maintenance_e6)
+    right = (other.equity_e6, one.maintenance_e6)
+    if not risk_rules.products_in_order(*right, *left):
+        return -1
+    if not risk_rules.products_in_order(*left, *right):
+        return 1
+    return -1 if (one.account, one.bucket) < (other.account, other.bucket) else 1
+
+
+# --- one bucket ----------------------------------------------------------------------------------
+def liquidate(c: Context, work: Work, account: int, bucket: int) -> None:
+    """One step of a bucket, by its standing once its orders are gone."""
+    if cover(c, account, bucket):
+        return
+    standing = standing_now(c, account, bucket)
+    if standing == Standing.HEALTHY:
+        return
+    orders_cancel(c, account, bucket, standing)
+    standing = standing_now(c, account, bucket)
+    if standing == Standing.PARTIAL:
+        market_slot = market_greatest(c.t, c.t.row(Table.ACCOUNTS, account), bucket)
+        sell(c, closing_of(c, account, bucket, market_slot, standing))
+    elif standing == Standing.FULL:
+        liquidate_full(c, work, account, bucket)
+    elif standing == Standing.BANKRUPT:
+        liquidate_bankrupt(c, work, account, bucket)
+
+
+def cover(c: Context, account: int, bucket: int) -> bool:
+    """Have the funds pay what a closed isolated position has left owing; whether they did."""
+    row = c.t.row(Table.ACCOUNTS, account)
+    debt = debt_without_lots(row, bucket)
+    if not debt or not insurance_pays(c, bucket, debt):
+        return False
+    closing = closing_of(c, account, bucket, bucket, Standing.BANKRUPT)
+    bucket_move(c, account, bucket, debt)
+    row = c.t.row(Table.ACCOUNTS, account)
+    position_close_if_empty(row, bucket, traded=True)
+    c.t.put(Table.ACCOUNTS, account, row)
+    receipt(c, closing, LiquidationStep.PAID_BY_INSURANCE, 0, 0, -debt, debt)
+    return True
+
+
+def standing_now(c: Context, account: int, bucket: int) -> Standing:
+    """Standing of a bucket that is below maintenance and can be worked on; HEALTHY for others."""
+    row = c.t.row(Table.ACCOUNTS, account)
+    worth = bucket_worth(c.t, row, bucket)
+    if worth.equity >= worth.maintenance or not workable(c.t, row, bucket):
+        return Standing.HEALTHY
+    return standing_of(worth)
+
+
+def orders_cancel(c: Context, account: int, bucket: int, standing: Standing) -> None:
+    """Cancel every open order of a bucket, newest first; the receipt's lots count them."""
+    closing = closing_of(c, account, bucket, bucket, standing)
+    count = 0
+    slot = c.t.row(Table.ACCOUNTS, account).orders_head
+    while slot:
+        order = c.t.row(Table.ORDERS, slot)
+        if bucket_of(c.t.row(Table.ACCOUNTS, account), order.market) == bucket:
+            order_cancel(c, slot, End.LIQUIDATION)
+            count += 1
+        slot = order.account_next
+    if count:
+        receipt(c, closing, LiquidationStep.CANCELLED_ORDERS, 0, count, 0, 0)
+
+
+def liquidate_full(c: Context, work: Work, account: int, bucket: int) -> None:
+    """Close-out: the vault first; of what it leaves, a slice on the book, else deleveraged.
+
+    It ends as soon as what was taken has lifted the bucket to another standing: prices are whole
+    ticks, rounded so that its health never falls.
+    """
+    market_slot = 0
+    while standing_now(c, account, bucket) == Standing.FULL:
+        row = c.t.row(Table.ACCOUNTS, account)
+        market_slot = market_after(c.t, row, bucket, market_slot)
+        if not market_slot:
+            break
+        take_over(c, closing_of(c, account, bucket, market_slot, Standing.FULL))
+    if standing_now(c, account, bucket) != Standing.FULL:
+        return
+    market_slot = market_greatest(c.t, c.t.row(Table.ACCOUNTS, account), bucket)
+    closing = closing_of(c, account, bucket, market_slot, Standing.FULL)
+    if sell(c, closing):
+        return
+    if work.deleveragings < DELEVERAGINGS_PER_TICK_MAX:
+        work.deleveragings += 1
+        deleverage(c, closing, slice_lots(c, closing))
+
+
+def liquidate_bankrupt(c: Context, work: Work, account: int, bucket: int) -> None:
+    """Insurance and the vault, else deleveraging, market by market; what stays is left open."""
+    market_slot = 0
+    while standing_now(c, account, bucket) == Standing.BANKRUPT:
+        row = c.t.row(Table.ACCOUNTS, account)
+        market_slot = market_after(c.t, row, bucket, market_slot)
+        if not market_slot:
+            return
+        taken = take_over(c, closing_of(c, account, bucket, market_slot, Standing.BANKRUPT))
+        if taken and standing_now(c, account, bucket) != Standing.BANKRUPT:
+            return
+        closing = closing_of(c, account, bucket, market_slot, Standing.BANKRUPT)
+        if not closing.size or work.deleveragings >= DELEVERAGINGS_PER_TICK_MAX:
+            continue
+        work.deleveragings += 1
+        _, exhausted = deleverage(c, closing, abs(closing.size))
+        if exhausted:
+            leave_open(c, closing_of(c, account, bucket, market_slot, Standing.BANKRUPT))
+
+
+# --- on the book ---------------------------------------------------------------------------------
+def slice_lots(c: Context, closing: Closing) -> int:
+    """Lots that one step offers: by worth at most slice_min_e6 or slice_ppm of the position."""
+    market, risk = c.t.row(Table.MARKETS, closing.market), c.t.row(Table.RISK, closing.market)
+    whole = abs(closing.size)
+    least = risk.slice_min_e6 // (market.mark_ticks * market.quantum_e6)
+    lots = max(whole * risk.slice_ppm // PPM, least) // market.lot_step * market.lot_step
+    return min(max(lots, market.lot_step), whole)
+
+
+def sell(c: Context, closing: Closing) -> int:
+    """Offer a slice immediate-or-cancel at its zero price; return the lots that traded.
+
+    The taker pays no fee; of what it got over the zero price the market's fund takes its part.
+    """
+    lots = slice_lots(c, closing)
+    price = closing_price(c.t, closing, lots)
+    side = Side.SELL if closing.size > 0 else Side.BUY
+    market = c.t.row(Table.MARKETS, closing.market)
+    level = best_level(market, 1 - side)
+    if not level or not rules.crosses(side, price, c.t.row(Table.LEVELS, level).price):
+        return 0
+    taker = Taker(closing.market, side, Tif.IOC, 0, price, lots, remaining=lots)
+    take(c, taker)
+    if not taker.filled:
+        return 0
+    risk = c.t.row(Table.RISK, closing.market)
+    got = closing.sign * taker.value_e6
+    fee = risk_rules.insurance_delta(
+        got, value_e6(c, closing, taker.filled, price), risk.liquidation_fee_ppm
+    )
+    fee = max(min(fee, INSURANCE_MAX_E6 - fund_e6(c, closing.market)), 0)
+    if fee:
+        bucket_move(c, closing.account, closing.market, -fee)
+        fund_move(c, closing.market, fee, InsuranceFlow.FEE)
+    step = LiquidationStep.SOLD_ON_BOOK
+    receipt(c, closing, step, price, taker.filled, fee, got - fee)
+    return taker.filled
+
+
+# --- what nobody took ----------------------------------------------------------------------------
+def leave_open(c: Context, closing: Closing) -> None:
+    """Put the market in quarantine, count the account as a debtor, gate withdrawals."""
+    risk = c.t.row(Table.RISK, closing.market)
+    before, risk.phase = risk.phase, Phase.QUARANTINE
+    risk.bad_debt_e6 += loss_share_e6(c.t, closing, abs(closing.size))
+    c.t.put(Table.RISK, closing.market, risk)
+    debtor_mark(c.t, closing.account, Standing.BANKRUPT)
+    mark = c.t.row(Table.MARKETS, closing.market).mark_ticks
+    receipt(c, closing, LiquidationStep.LEFT_OPEN, mark, abs(closing.size), 0, 0)
+    words = (risk.phase, before)
+    c.emit_words(EventKind.SWITCHED, *words, code=Switch.PHASE, market=closing.market)
+    ledger = c.t.row(Table.LEDGER, 0)
+    until = c.time_ms + c.t.row(Table.PARAMETERS, 0).gate_ms
+    if until > ledger.gate_until_ms:
+        gated = ledger.gate_until_ms > c.time_ms
+        ledger.gate_until_ms = until
+        c.t.put(Table.LEDGER, 0, ledger)
+        c.emit_words(EventKind.SWITCHED, 1, int(gated), until, code=Switch.GATE)
+
+
+def debtor_mark(t: Tables, account: int, standing: Standing) -> None:
+    """Note in an account's row whether it owes what nobody covered, and count those that do."""
+    row = t.row(Table.ACCOUNTS, account)
+    if row.standing == standing:
+        return
+    row.standing = standing
+    t.put(Table.ACCOUNTS, account, row)
+    ledger = t.row(Table.LEDGER, 0)
+    ledger.debtors_count += 1 if standing else -1
+    t.put(Table.LEDGER, 0, ledger)
+
+
+def quarantine_lift(c: Context, market_slot: int) -> None:
+    """Governance opens a quarantined market again; what was left open is tried anew."""
+    risk = c.t.row(Table.RISK, market_slot)
+    if risk.phase != Phase.QUARANTINE:
+        return
+    risk.phase = Phase.TRADING
+    c.t.put(Table.RISK, market_slot, risk)
+    words = (Phase.TRADING, Phase.QUARANTINE)
+    c.emit_words(EventKind.SWITCHED, *words, code=Switch.PHASE, market=market_slot)

@@ -1,0 +1,138 @@
+"""Margin judgement of orders in perpetual markets, by the bucket in which they would trade."""
+
+from quorate.execution import entry_rules, rules
+from quorate.execution.spec.context import Context
+from quorate.execution.spec.guards import increase_code, narrow
+from quorate.execution.spec.margin import (
+    Worth,
+    bucket_of,
+    bucket_worth,
+    require,
+    standing_of,
+)
+from quorate.execution.spec.positions import position_of
+from quorate.execution.spec.rows import Account, Market, Order, Position
+from quorate.execution.spec.sessions import session_order_code, session_position_code
+from quorate.execution.spec.tables import Tables
+from quorate.execution.spec.takers import Taker
+from quorate.types.clearing_codes import Standing
+from quorate.types.codes import Reject, Side
+from quorate.types.limits import CASH_TRADING_MAX_E6
+from quorate.types.records import Table
+
+
+def perpetual_code(
+    c: Context, account: Account, market: Market, taker: Taker, replaced: int
+) -> Reject:
+    """Initial margin with the order at its riskiest, loss against the mark and fee included.
+
+    A fill moves lots from the order into the position, which never raises the riskiest side; so
+    what holds here for the whole order at its limit holds after each fill that it takes.
+    """
+    old = c.t.row(Table.ORDERS, replaced) if replaced else Order()
+    if not market.mark_ticks:
+        return Reject.MARK_PRICE_MISSING_WAIT
+    bucket = bucket_of(account, taker.market)
+    position = position_of(account, taker.market) or Position()
+    size, bids, asks = position.size, position.bids, position.asks
+    worst_before = rules.worst_lots(size, bids, asks)
+    if taker.side == Side.BUY:
+        bids += taker.size - old.remaining
+        side_lots = size + bids
+        side_before = abs(side_lots - taker.size + old.remaining)
+        reducing = bids <= rules.reducible(taker.side, size)
+    else:
+        asks += taker.size - old.remaining
+        side_lots = size - asks
+        side_before = abs(side_lots + taker.size - old.remaining)
+        reducing = asks <= rules.reducible(taker.side, size)
+    cash = position.isolated_e6 if bucket else account.cash_e6
+    if abs(cash) > CASH_TRADING_MAX_E6 and not reducing:
+        return Reject.ACCOUNT_CASH_BEYOND_BOUND
+    if abs(side_lots) > market.position_max_lots and abs(side_lots) > side_before:
+        return Reject.POSITION_WOULD_PASS_LIMIT
+    worst = rules.worst_lots(size, bids, asks)
+    code = increase_code(c, market, taker, size, worst_before, worst)
+    if code:
+        return code
+    value = rules.notional(taker.price, taker.size, market.quantum_e6)
+    worth = bucket_worth(c.t, account, bucket, taker.market, worst)
+    loss = max(order_loss(market, taker.side, taker.price, taker.size), 0)
+    equity = worth.equity - loss - rules.ppm_ceil(value, taker.hold_ppm)
+    code = session_order_code(c, value)
+    if not code and worst > worst_before:
+        worst_value = rules.notional(market.mark_ticks, worst, market.quantum_e6)
+        code = session_position_code(c, worst_value, worth.value, equity)
+    if code:
+        return code
+    if equity >= worth.initial:
+        return Reject.OK
+    if not worth.clears:
+        if reducing and equity >= 0:
+            return Reject.OK
+        return Reject.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE
+    before = bucket_worth(c.t, account, bucket)
+    if reducing and reducing_holds(c, before, market, taker, position, old.remaining):
+        return Reject.OK
+    if standing_of(before) == Standing.HEALTHY:
+        return Reject.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE
+    return Reject.PRE_LIQUIDATION_REDUCE_AT_BETTER_PRICE
+
+
+def order_loss(market: Market, side: int, price: int, lots: int) -> int:
+    """What trading `lots` at `price` loses against the mark; negative: it gains."""
+    worse_by = price - market.mark_ticks if side == Side.BUY else market.mark_ticks - price
+    return rules.notional(worse_by, lots, market.quantum_e6)
+
+
+def reducing_room(
+    t: Tables, before: Worth, market_slot: int, own: Worth, size: int, worst: int, interest: int
+) -> int:
+    """What reducing a position to `size` may cost a bucket (FORMULAS 5, see `loss_room`).
+
+    own: what the position required before; worst: its riskiest side afterwards.
+    """
+    after = Worth()
+    require(t, after, market_slot, size, worst, interest)
+    return entry_rules.loss_room(
+        before.equity,
+        before.initial,
+        before.maintenance,
+        before.initial - own.initial + after.initial,
+        before.maintenance - own.maintenance + after.maintenance,
+    )
+
+
+def reducing_holds(
+    c: Context, before: Worth, market: Market, taker: Taker, position: Position, replaced: int
+) -> bool:
+    """Whether a bucket below initial margin may reduce by that order, at its limit or better.
+
+    A market order is narrowed to the zero price where it would trade there. Requirements are
+    convex in size and a price is linear, so what holds for the whole order holds for each part.
+    """
+    own = Worth()
+    worst = rules.worst_lots(position.size, position.bids, position.asks)
+    require(c.t, own, taker.market, position.size, worst)
+    size, bids, asks = position.size, position.bids, position.asks
+    if taker.side == Side.BUY:
+        size, bids = size + taker.size, bids - replaced
+    else:
+        size, asks = size - taker.size, asks - replaced
+    worst = rules.worst_lots(size, bids, asks)
+    room = reducing_room(c.t, before, taker.market, own, size, worst, -1)
+    value = rules.notional(taker.price, taker.size, market.quantum_e6)
+    loss = order_loss(market, taker.side, taker.price, taker.size)
+    if loss + rules.ppm_ceil(value, taker.hold_ppm) <= room:
+        return True
+    price = entry_rules.narrowed_price(
+        taker.side,
+        market.mark_ticks,
+        taker.size,
+        market.quantum_e6,
+        room,
+        taker.hold_ppm,
+        market.tick_step,
+        market.price_max_ticks,
+    )
+    return narrow(c, market, taker, price)
