@@ -14,21 +14,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from quorate.codec.clearing_commands import (
-    CancelTrigger,
-    Donate,
-    Isolate,
-    Quote,
-    QuoteLevel,
-    ScheduleTier,
-    SetBand,
-    SetFeed,
-    SetGlobal,
-    SetGroup,
-    SetRisk,
-    SetSwitch,
-    SetVoter,
-    Trigger,
-    VotePrice,
+    CancelTrigger as CancelTrigger,
+    Donate as Donate,
+    Isolate as Isolate,
+    Quote as Quote,
+    QuoteLevel as QuoteLevel,
+    ScheduleTier as ScheduleTier,
+    SetBand as SetBand,
+    SetFeed as SetFeed,
+    SetGlobal as SetGlobal,
+    SetGroup as SetGroup,
+    SetRisk as SetRisk,
+    SetSwitch as SetSwitch,
+    SetVoter as SetVoter,
+    Trigger as Trigger,
+    VotePrice as VotePrice,
 )
 from quorate.codec.layout import CLOID_BYTES, LAYOUTS, NAME_BYTES, Field, Form, is_name
 from quorate.types.blocks import MarketSpec
