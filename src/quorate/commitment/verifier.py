@@ -98,8 +98,8 @@ TABLES = {"account": 7, "position": 7, "order": 8, "event": 0}
 SIDES = ("buy", "sell")
 TIFS = ("good till cancelled", "good till time", "immediate or cancel", "fill or kill")
 LEDGER_EVENTS = ("deposited", "withdrawn", "transferred")
-EVENT_KINDS = ("none", "receipt", "bundle", "fill", "cancelled", "reduced", *LEDGER_EVENTS)
-EVENT_KINDS += tuple(CLEARING)
+OLD_KINDS = ("none", "receipt", "bundle", "fill", "cancelled", "reduced", *LEDGER_EVENTS)
+EVENT_KINDS = (*OLD_KINDS, *CLEARING)
 ASSET_KEY = 0x8000_0000
 
 KEYS = (
