@@ -1,5 +1,6 @@
 """Run a scenario: open the accounts, let the price path pass, judge what came of it."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from quorate.sim.scenarios.clearing.population import (
 )
 from quorate.sim.scenarios.clearing.prices import path_read
 from quorate.sim.scenarios.clearing.record import Record
+from quorate.types.codes import EventKind, Reject
 
 OPENING_MS: Final = 1_000  # between two blocks of the opening
 SENTENCES_MAX: Final = 20
@@ -33,6 +35,7 @@ class Outcome:
     findings: list[Finding]
     faults: list[str]
     rejects: dict[str, int]
+    refused: dict[str, int]
     root: str
     record: Record
     opened: int = 0
@@ -66,6 +69,7 @@ class Run:
         self.script = Script(scenario, self.paths)
         self.receipts = Receipts()
         self.deposited_e6 = 0
+        self.refused: Counter[str] = Counter()  # commands of the opening
 
     # --- blocks ------------------------------------------------------------------------------
     def block(self, time_ms: int) -> Any:
@@ -95,7 +99,9 @@ class Run:
     def opening_block(self, time_ms: int) -> int:
         """Make one block of the opening, with votes; give its time."""
         self.voters.act(self.driver, -1)
-        self.block(time_ms + OPENING_MS)
+        events = self.block(time_ms + OPENING_MS)
+        codes = events["code"][events["kind"] == EventKind.RECEIPT]
+        self.refused.update(Reject(code).name.lower() for code in codes.tolist() if code)
         return time_ms + OPENING_MS
 
     def go(self, progress: Progress = lambda done, total: None) -> Outcome:
@@ -122,6 +128,7 @@ class Run:
         figures = record.figures(self.driver.look)
         figures["accounts"] = self.scenario.accounts
         figures["opened_lots"] = opened
+        figures["refused_at_opening"] = sum(self.refused.values())
         figures.update(self.receipts.figures())
         findings = judged(self.scenario, figures)
         return Outcome(
@@ -130,6 +137,7 @@ class Run:
             findings,
             self.receipts.faults[:SENTENCES_MAX],
             dict(sorted(record.rejects.items())),
+            dict(sorted(self.refused.items())),
             self.driver.root(),
             record,
             opened,
@@ -166,6 +174,7 @@ def tree_of(outcome: Outcome) -> dict[str, Any]:
         "root": outcome.root,
         "figures": {name: figures[name] for name in shown},
         "rejects": outcome.rejects,
+        "rejects_of_opening": outcome.refused,
         "expected": [
             {
                 "figure": each.figure,
