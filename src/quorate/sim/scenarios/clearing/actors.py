@@ -9,19 +9,21 @@ from typing import Final
 
 import numpy as np
 
-from quorate.admission.structure import commands_checked
+from quorate.admission.structure import bundle_checked
 from quorate.codec.commands import CancelAll, Place, VotePrice, Withdraw, command_rows
 from quorate.sim.scenarios.clearing.description import Act, Flow, Lie, Maker, Scenario
 from quorate.sim.scenarios.clearing.driver import Driver, Records
 from quorate.sim.scenarios.clearing.population import (
+    CHAIN_ID,
     USD_E6,
     address_of_name,
     size_drawn,
     voter_address,
 )
 from quorate.sim.scenarios.clearing.prices import Prices
-from quorate.types.codes import Op, Side, Tif
-from quorate.types.limits import PPM, PRICE_TICKS_MAX
+from quorate.types.codes import Kind, Op, Side, Tif
+from quorate.types.limits import PPM, PRICE_TICKS_MAX, SIGNATURE_BYTES
+from quorate.types.records import BUNDLE_HEADER
 
 TIFS: Final = {"gtc": int(Tif.GTC), "ioc": int(Tif.IOC)}
 SIDES: Final = {"buy": int(Side.BUY), "sell": int(Side.SELL)}
@@ -54,8 +56,7 @@ class Voters:
         external = max(0, price) if self.scenario.feeds[feed].external else 0
         records = command_rows(Op.VOTE_PRICE, 1, market=feed, price=price, size=external)
         if price < 0:
-            code = commands_checked(np.ascontiguousarray(records).reshape(-1), 0, 1)
-            assert code, "a negative price is not admitted"
+            assert admission_code(records), "a negative price is not admitted"
             self.refused += 1
             return None
         return records
@@ -70,6 +71,14 @@ class Voters:
             return -price
         assert lie.kind == "factor", f"a lie of kind {lie.kind}"
         return min(price * lie.factor_ppm // PPM, PRICE_TICKS_MAX)
+
+
+def admission_code(records: Records) -> int:
+    """What admission says of a bundle of these records; it looks at the signature only later."""
+    header = np.zeros(1, BUNDLE_HEADER)
+    header["chain_id"], header["count"] = CHAIN_ID, len(records)
+    parts = (header.view(np.uint8), records.reshape(-1), np.zeros(SIGNATURE_BYTES, np.uint8))
+    return int(bundle_checked(np.concatenate(parts), int(Kind.NATIVE), CHAIN_ID))
 
 
 class Makers:
