@@ -1,4 +1,4 @@
-"""`quorate scenario run`: real trouble, replayed, against tables that were written before the run."""
+"""`quorate scenario run`: real trouble, replayed, against tables written before the run."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The steps of liquidations: prices, amounts, worth before and after, who was wound up, in order."""
+"""Steps of liquidations: prices, amounts, worth before and after, who was wound up, in order."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -134,6 +134,7 @@ class Steps:
             return
         amount = event["amount_e6"]
         self.fund_e6 += amount
+        yield from differs("whom the fund's move concerns", event["account"], self.account)
         if event["code"] == InsuranceFlow.FEE:
             if amount <= 0 or event["market"] != self.market:
                 yield "a liquidation's fee must go into the fund of its market"

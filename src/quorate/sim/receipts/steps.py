@@ -42,6 +42,9 @@ def funded(worth: Worth, event: Any, index_ticks: int) -> Iterator[str]:
     yield from differs("the number of samples", int(event["samples_count"]), count)
     yield from differs("the interval", int(event["interval_ms"]), risk["funding_interval_ms"])
     yield from differs("the index price", int(event["index_ticks"]), index_ticks)
+    yield from differs("the pool", int(event["pool_e6"]), risk["funding_pool_e6"])
+    yield from differs("the precision", int(event["funding_shift"]), risk["funding_shift"])
+    yield from differs("the interest", int(event["open_interest_lots"]), market.interest)
     premium = toward_zero(Fraction(risk["premium_sum_e9"], max(1, count)))
     yield from differs("the mean premium", int(event["premium_e9"]), premium)
     clamp = risk["funding_clamp_e9"]

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from quorate.admission.structure import bundle_checked
-from quorate.codec.commands import CancelAll, Place, VotePrice, Withdraw, command_rows
+from quorate.codec.commands import CancelAll, Place, Withdraw, command_rows
 from quorate.sim.scenarios.clearing.description import Act, Flow, Lie, Maker, Scenario
 from quorate.sim.scenarios.clearing.driver import Driver, Records
 from quorate.sim.scenarios.clearing.population import (
@@ -132,7 +132,9 @@ class Makers:
         for address in self.addresses:
             driver.send(address, CancelAll(self.maker.market))
 
-    def ladder(self, index: int, step_ppm: int, lots: int, buy_most: int, sell_most: int) -> Records:
+    def ladder(
+        self, index: int, step_ppm: int, lots: int, buy_most: int, sell_most: int
+    ) -> Records:
         """Orders of one maker: at most so many lots on each side."""
         side, price, size = [], [], []
         for sign, code, room in ((-1, Side.BUY, buy_most), (1, Side.SELL, sell_most)):
