@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,28 @@ def print_outcome(tree: dict[str, Any]) -> None:
         print(f"  receipt: {sentence}")
 
 
-def run_one(name: str, data: Path, spec: bool, plots: Path | None) -> dict[str, Any]:
+def table_of(tree: dict[str, Any]) -> str:
+    """What was expected of a scenario and what was found, as a table in Markdown."""
+    lines = [f"### {tree['name']}", ""]
+    if "skipped" in tree:
+        return "\n".join([*lines, tree["skipped"], ""])
+    figures = tree["figures"]
+    lines.append(
+        f"{figures['accounts']:,} accounts, {figures['blocks']:,} blocks, "
+        f"{figures['accounts_liquidated']:,} accounts liquidated in {figures['liquidated']:,} "
+        f"steps, {tree['receipts_checked']:,} receipts checked. State root `{tree['root'][:16]}`."
+    )
+    lines += ["", "| figure | expected | found | holds | why |", "|---|---|---|---|---|"]
+    for each in tree["expected"]:
+        holds = "yes" if each["holds"] else "**no**"
+        row = (each["figure"], each["bounds"], f"{each['found']:,}", holds, each["why"])
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join([*lines, ""])
+
+
+def run_one(
+    name: str, data: Path, spec: bool, plots: Path | None, quiet: bool
+) -> dict[str, Any]:
     """Run one scenario; a tree that says why where its data is missing."""
     from quorate.sim.scenarios.clearing.description import scenario_load
     from quorate.sim.scenarios.clearing.run import Run, tree_of
@@ -90,12 +112,13 @@ def run_one(name: str, data: Path, spec: bool, plots: Path | None) -> dict[str, 
     missing = missing_files(scenario, data)
     if missing:
         why = f"{missing[0]} is not below {data}; name its folder by --data or $QUORATE_DATA."
-        print(f"{name:22} skipped: {why}", flush=True)
+        sys.stderr.write(f"{name:22} skipped: {why}\n")
         return {"name": name, "skipped": why}
     with Bar(f"Running {name}") as bar:
         outcome = Run(scenario, data, spec).go(bar.update)
     tree = tree_of(outcome)
-    print_outcome(tree)
+    if not quiet:
+        print_outcome(tree)
     if plots is not None:
         from quorate.sim.scenarios.clearing.plots import draw
 
@@ -121,6 +144,7 @@ def command(
     everything: bool = typer.Option(False, "--all", help="Run all of them."),
     show_list: bool = typer.Option(False, "--list", help="List the scenarios."),
     json_out: Path | None = typer.Option(None, "--json", help="Write here for machines; - prints."),
+    table: Path | None = typer.Option(None, "--table", help="Write a Markdown table here."),
     plots: Path | None = typer.Option(None, "--plots", help="Draw a PNG of each into this folder."),
     data: Path | None = typer.Option(None, "--data", help="Folder of recorded data."),
     spec: bool = typer.Option(False, "--spec", help="On the readable definition; slow."),
@@ -134,6 +158,8 @@ def command(
     wanted = names_wanted(names or [], everything)
     if json_out is not None and str(json_out) != "-":
         refuse_unwritable("--json", json_out)
+    if table is not None:
+        refuse_unwritable("--table", table)
     refuse_plots(plots)
     folder = data_folder(data)
     with errors_named():
@@ -144,9 +170,12 @@ def command(
         if not spec:
             warmed()
         try:
-            trees = [run_one(name, folder, spec, plots) for name in wanted]
+            quiet = str(json_out) == "-"
+            trees = [run_one(name, folder, spec, plots, quiet) for name in wanted]
         except (FileRefused, ScenarioRefused) as refused:
             end(USERS_MISTAKE, str(refused))
+        if table is not None:
+            table.write_text("\n".join(map(table_of, trees)), "ascii")
         if json_out is not None and str(json_out) == "-":
             print_json({"scenarios": trees})
         elif json_out is not None:

@@ -178,6 +178,7 @@ def tree_of(outcome: Outcome) -> dict[str, Any]:
         "expected": [
             {
                 "figure": each.figure,
+                "bounds": each.words,
                 "least": each.least,
                 "most": each.most,
                 "found": each.found,
