@@ -11,7 +11,7 @@ from quorate.sim.scenarios.clearing.run import Outcome
 from quorate.types.clearing_codes import Phase
 
 COLOURS: Final = {
-    "index": "#7f8c8d", "mark": "#1f4e79", "liquidated": "#c0392b", "deleveraged": "#7d3c98",
+    "index": "#b2bec3", "mark": "#1f4e79", "liquidated": "#c0392b", "deleveraged": "#7d3c98",
     "auction": "#f5c542", "guard": "#e59866", "insurance": "#1e8449", "interest": "#2e86c1",
     "vault": "#ba4a00",
 }  # fmt: skip
@@ -56,11 +56,12 @@ def title(outcome: Outcome) -> str:
     return (
         f"{outcome.scenario.name}: {outcome.scenario.says}\n"
         f"{figures['accounts']:,} accounts, {figures['accounts_liquidated']:,} liquidated in "
-        f"{figures['liquidated']:,} steps, deleveraged {figures['adl_notional_e6'] / USD:,.0f} USD "
-        f"(least {figures['adl_least_e6'] / USD:,.0f}), bad debt "
-        f"{figures['bad_debt_e6'] / USD:,.0f} USD, conservation "
+        f"{figures['liquidated']:,} steps; deleveraged {figures['adl_notional_e6'] / USD:,.0f} USD "
+        f"(least {figures['adl_least_e6'] / USD:,.0f})\n"
+        f"bad debt {figures['bad_debt_e6'] / USD:,.0f} USD, conservation "
         f"{figures['conservation_delta']}, {figures['receipts_wrong']} of "
-        f"{figures['receipts_checked']:,} receipts wrong"
+        f"{figures['receipts_checked']:,} receipts wrong; "
+        + ("as expected" if outcome.passed else f"NOT as expected: {', '.join(outcome.failed)}")
     )
 
 
@@ -73,8 +74,8 @@ def time_axis(times_ms: list[int]) -> tuple[str, list[float]]:
 
 def draw_prices(axis: Any, series: Series, times: list[float], quantum_e6: int) -> None:
     """Index and mark, with a point at each block in which somebody was liquidated or wound up."""
-    axis.plot(times, series.index, color=COLOURS["index"], linewidth=1.0, label="index (votes)")
-    axis.plot(times, series.mark, color=COLOURS["mark"], linewidth=1.2, label="mark")
+    axis.plot(times, series.index, color=COLOURS["index"], linewidth=2.4, label="index (votes)")
+    axis.plot(times, series.mark, color=COLOURS["mark"], linewidth=0.9, label="mark")
     for name, counts, size in (
         ("liquidated", series.liquidated, 5),
         ("deleveraged", series.deleveraged, 14),
@@ -94,6 +95,7 @@ def draw_prices(axis: Any, series: Series, times: list[float], quantum_e6: int) 
     axis.fill_between([], [], color=COLOURS["auction"], alpha=0.35, label="auction")
     axis.fill_between([], [], color=COLOURS["guard"], alpha=0.25, label="guarded: no fresh index")
     axis.set_ylabel("price, ticks")
+    axis.yaxis.set_major_formatter("{x:,.0f}")
     axis.legend(fontsize=7, loc="best", framealpha=0.85)
 
 
@@ -134,6 +136,7 @@ def draw_interest(axis: Any, series: Series, times: list[float]) -> None:
     """Open interest."""
     axis.plot(times, series.interest, color=COLOURS["interest"])
     axis.set_ylabel("open interest,\nlots", color=COLOURS["interest"])
+    axis.yaxis.set_major_formatter("{x:,.0f}")
     axis.set_ylim(bottom=0)
 
 
