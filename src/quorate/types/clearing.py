@@ -151,7 +151,7 @@ EVENT_WORDS: Final = 11
 #   AUCTION_ENDED  code = AuctionKind; lots of the whole auction, fills of its last block
 #   PROTECTED   a group of quotes was frozen
 #   CHANGED     a parameter took effect; market, code = ChangeKind; of a tier: market = its slot,
-#               parameter = leverage, value = lower bound; end 1: it had lost its place, and is dropped
+#               parameter = leverage, value = lower bound; end 1: dropped, its place was lost
 #   SWITCHED    a switch, a market's phase or guard moved; code = Switch; GATE: state 1 is gated
 #   INSURED     money moved into or out of an insurance fund; code = InsuranceFlow
 EVENT_WORDS_OF: Final = {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from quorate.execution import risk_rules, rules
+from quorate.execution import risk_rules, rules, wide
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.funding import settle
 from quorate.execution.spec.margin import CROSS, Worth, bucket_worth, position_maintenance
@@ -125,7 +125,7 @@ def loss_share_e6(t: Tables, closing: Closing, lots: int) -> int:
     worth = closing.worth
     if worth.equity >= 0 or worth.maintenance <= 0:
         return max(-worth.equity, 0)
-    return -risk_rules.mul_div_floor(worth.equity, freed_e6(t, closing, lots), worth.maintenance)
+    return -wide.mul_div_floor(worth.equity, freed_e6(t, closing, lots), worth.maintenance)
 
 
 # --- moving --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ goes first, compared exactly, then the lower account number. Nobody is wound up 
 from dataclasses import dataclass
 from functools import cmp_to_key
 
-from quorate.execution import risk_rules, rules
+from quorate.execution import risk_rules, rules, wide
 from quorate.execution.spec.closing import (
     Closing,
     closing_price,
@@ -134,11 +134,11 @@ def unhedged(t: Tables, closing: Closing, row: Account, size: int) -> int:
 
 def goes_first(one: Counterparty, other: Counterparty) -> int:
     """-1 if `one` is taken before `other`: higher profit over equity, then lower account number."""
-    if not risk_rules.products_in_order(
+    if not wide.products_in_order(
         one.profit_e6, other.equity_e6, other.profit_e6, one.equity_e6
     ):
         return -1
-    if not risk_rules.products_in_order(
+    if not wide.products_in_order(
         other.profit_e6, one.equity_e6, one.profit_e6, other.equity_e6
     ):
         return 1
@@ -176,7 +176,7 @@ def wind_up(
         after.equity,
         value_e6(c, closing, lots, price),
         need,
-        risk_rules.mul_div_floor(other.profit_e6, E9, other.equity_e6),
+        wide.mul_div_floor(other.profit_e6, E9, other.equity_e6),
         code=int(hedged),
         side=Side.BUY if closing.size > 0 else Side.SELL,
         market=closing.market,

@@ -8,7 +8,7 @@ it. Whatever cannot be done ends in a market put in quarantine, never in an exce
 from dataclasses import dataclass
 from functools import cmp_to_key
 
-from quorate.execution import risk_rules, rules
+from quorate.execution import risk_rules, rules, wide
 from quorate.execution.spec.book import best_level, order_cancel
 from quorate.execution.spec.closing import (
     Closing,
@@ -31,10 +31,11 @@ from quorate.execution.spec.insurance import (
     insurance_pays,
 )
 from quorate.execution.spec.margin import CROSS, bucket_of, bucket_worth, standing_of
-from quorate.execution.spec.match import Taker, take
+from quorate.execution.spec.match import take
 from quorate.execution.spec.positions import position_close_if_empty, position_of
 from quorate.execution.spec.rows import Account
 from quorate.execution.spec.tables import Tables
+from quorate.execution.spec.takers import Taker
 from quorate.execution.spec.vault import disposal_tick, take_over
 from quorate.types.clearing_codes import (
     InsuranceFlow,
@@ -132,9 +133,9 @@ def goes_first(one: Candidate, other: Candidate) -> int:
     """-1 if `one` has its turn before `other`: lower equity over maintenance, account, bucket."""
     left = (one.equity_e6, other.maintenance_e6)
     right = (other.equity_e6, one.maintenance_e6)
-    if not risk_rules.products_in_order(*right, *left):
+    if not wide.products_in_order(*right, *left):
         return -1
-    if not risk_rules.products_in_order(*left, *right):
+    if not wide.products_in_order(*left, *right):
         return 1
     return -1 if (one.account, one.bucket) < (other.account, other.bucket) else 1
 
@@ -248,7 +249,7 @@ def slice_lots(c: Context, closing: Closing) -> int:
     whole = abs(closing.size)
     least = risk.slice_min_e6 // (market.mark_ticks * market.quantum_e6)
     lots = max(whole * risk.slice_ppm // PPM, least) // market.lot_step * market.lot_step
-    return min(max(lots, market.lot_step), whole)
+    return int(min(max(lots, market.lot_step), whole))
 
 
 def sell(c: Context, closing: Closing) -> int:

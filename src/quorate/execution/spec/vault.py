@@ -21,9 +21,10 @@ from quorate.execution.spec.closing import (
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.insurance import insurance_pays
 from quorate.execution.spec.margin import CROSS, bucket_of, bucket_worth, fee_rates
-from quorate.execution.spec.match import Taker, take
+from quorate.execution.spec.match import take
 from quorate.execution.spec.positions import position_code, position_of
 from quorate.execution.spec.rows import Market
+from quorate.execution.spec.takers import Taker
 from quorate.types.clearing_codes import LiquidationStep, Mode, Phase
 from quorate.types.codes import Side, Tif
 from quorate.types.limits import CASH_TRADING_MAX_E6, DISPOSAL_LEVELS_MAX, PPM
@@ -73,7 +74,7 @@ def vault_room(c: Context, closing: Closing) -> int:
     held = closing.sign * position.size if position else 0
     most = risk.vault_notional_max_e6 // (market.mark_ticks * market.quantum_e6)
     room = min(min(most, market.position_max_lots) - held, abs(closing.size))
-    return max(room // market.lot_step * market.lot_step, 0)
+    return int(max(room // market.lot_step * market.lot_step, 0))
 
 
 def vault_bears(c: Context, closing: Closing, lots: int, price: int) -> bool:
