@@ -71,7 +71,7 @@ approve-formats: $(QUORATE) ## regenerate tests/vectors; say why in the commit m
 lock: ## resolve pyproject.toml into requirements.lock again (needs uv)
 	@PATH="$(CURDIR)/$(BIN):$$PATH"; command -v uv >/dev/null || \
 	  { echo "make lock needs uv: $(BIN)/python -m pip install uv" >&2; exit 1; }; \
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --extra cometbft \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --extra cometbft --extra plots \
 	  --custom-compile-command "make lock" $(LOCK_OPTIONS) pyproject.toml -o requirements.lock
 
 cometbft: .cometbft/bin/cometbft ## build CometBFT for its engine and its tests (needs go)

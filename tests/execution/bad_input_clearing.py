@@ -49,7 +49,7 @@ CLEARING = ClearingSpec(
 CHANGED: dict[Reject, dict[str, Any]] = {
     R.OPEN_INTEREST_AT_CAP: {"oi_cap_lots": 10},
     R.OPEN_INTEREST_RISING_TOO_FAST: {"oi_rise_lots": 10, "oi_window_ms": limits.DAY_MS},
-    R.POSITION_BEYOND_LAST_TIER: {"tier_max_e6": 250_000 * USD},
+    R.POSITION_BEYOND_LAST_TIER: {"tier_max_e6": 1_100_000 * USD},
     R.AUCTION_TAKES_RESTING_ORDERS_ALONE: {"mode": 2},
     R.PRICE_OUTSIDE_BAND: {"bands": (BAND,)},
 }
@@ -170,7 +170,7 @@ OF_CLEARING: tuple[Case, ...] = (
     (R.OPEN_INTEREST_RISING_TOO_FAST, "an order that could raise open interest too fast",
      traded(10, bought(99_000, 1))),
     (R.POSITION_BEYOND_LAST_TIER, "an order for more than the last margin tier carries",
-     says("bob", bought(99_000, 3))),
+     says("bob", bought(99_000, 12))),
     (R.PRE_LIQUIDATION_REDUCE_AT_BETTER_PRICE, "an order of an account below initial margin that "
      "does not reduce, or at a price worse than the zero price", pre_liquidation),
     (R.AUCTION_TAKES_RESTING_ORDERS_ALONE, "an immediate order in an auction or a batch market",

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quorate.codec import commands as c
-from quorate.execution.kernels.funding import funding_owed, funding_settle
 from quorate.execution.kernels.state import allocate
 from quorate.execution.spec import funding
 from quorate.execution.spec.clearing_rows import Risk
@@ -19,6 +18,7 @@ from quorate.execution.spec.tables import Tables
 from quorate.types.codes import EventKind
 from quorate.types.limits import FUNDING_INDEX_MAX, PERPETUAL_LOTS_MAX
 from quorate.types.records import POSITION_ISOLATED, Table
+from tests.execution import funding_kernel
 from tests.execution.clearing_exchange import House, house, readings
 from tests.execution.exchange import PERP, USD, address, bought, sold
 
@@ -72,11 +72,11 @@ class Book:
         """Account k pays, in both, and then owes nothing."""
         account = self.t.row(Table.ACCOUNTS, k)
         owed = funding.owed(self.t, MARKET, account.positions[0])
-        assert owed == funding_owed(self.s, k, MARKET)
+        assert owed == funding_kernel.owed(self.s, k, MARKET)
         before = self.paid(k)
         funding.settle(self.t, account, account.positions[0], MARKET)
         self.t.put(Table.ACCOUNTS, k, account)
-        funding_settle(self.s, k, k, MARKET)
+        funding_kernel.settle(self.s, k, k, MARKET)
         assert self.paid(k) - before == owed
         assert funding.owed(self.t, MARKET, self.position(k)) == 0
         self.settlements[k] += 1

@@ -79,13 +79,14 @@ def test_an_auction_takes_orders_that_may_rest(batch: bool) -> None:
     else:
         ex.poke(
             Table.RISK, PERP, phase=int(Phase.AUCTION), auction_kind=int(AuctionKind.GAP),
-            auction_end_ms=ex.time_ms + 10**8,
+            auction_begin_ms=ex.time_ms, auction_end_ms=ex.time_ms + 10**8,
         )  # fmt: skip
     alone = Reject.AUCTION_TAKES_RESTING_ORDERS_ALONE
-    for more in ({"flags": POST}, {"flags": MARKET, "tif": IOC}, {"tif": IOC}, {"tif": FOK}):
-        order = bought(0 if "flags" in more and more["flags"] == MARKET else MARK - 9, 1, **more)
+    for more in ({"flags": MARKET, "tif": IOC}, {"tif": IOC}, {"tif": FOK}):
+        order = bought(0 if "flags" in more else MARK - 9, 1, **more)
         assert ex.code("cat", order) == alone
     ex.ok("cat", bought(MARK - 9, 1))
+    ex.ok("cat", bought(MARK - 9, 1, flags=POST))
     ex.ok("cat", bought(MARK - 9, 1, tif=int(Tif.GTT), expiry_ms=ex.time_ms + 10**6))
 
 

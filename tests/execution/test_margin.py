@@ -307,7 +307,7 @@ def test_withdrawals_are_gated(cause: str) -> None:
     if cause == "time":
         ex.poke(Table.LEDGER, 0, gate_until_ms=ex.time_ms + 5000)
     else:
-        ex.poke(Table.LEDGER, 0, debtors_count=1)
+        ex.doctor(Table.LEDGER, 0, debtors_count=1)  # nobody is one, as the checker would say
     gated = Reject.WITHDRAWALS_GATED_WAIT
     assert ex.code("ann", c.Withdraw(0, address("ann"), USD)) == gated
     assert ex.code("ann", c.Transfer(0, address("bob"), 0, USD)) == gated
@@ -315,7 +315,7 @@ def test_withdrawals_are_gated(cause: str) -> None:
     if cause == "time":
         ex.rows(step_ms=5000)
     else:
-        ex.poke(Table.LEDGER, 0, debtors_count=0)
+        ex.doctor(Table.LEDGER, 0, debtors_count=0)
     ex.ok("ann", c.Withdraw(0, address("ann"), USD))
 
 

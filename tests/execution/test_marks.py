@@ -120,8 +120,9 @@ def test_an_index_beyond_the_markets_prices_marks_its_last_price() -> None:
     x = quoted(10, 12)
     x.rows()
     x.votes(1, 1, 1, 1)
-    x.rows()  # index 1 and a basis of hundreds below: no mark below 1
-    assert x.market().mark_ticks >= 1
+    event = marked(x.rows())  # index 1 and a basis of hundreds below it: no price below 1
+    assert event["basis_ema_fp"] < -500 * EMA_SCALE and event["basis_candidate_ticks"] == 1
+    assert event["book_candidate_ticks"] == 11 and 1 <= event["mark_ticks"] <= 11
 
 
 def test_a_guard_stops_the_mark() -> None:

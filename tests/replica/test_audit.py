@@ -10,6 +10,7 @@ from quorate.replica.messages import Halt
 from quorate.replica.replica import Replica
 from quorate.replica.views import KernelTables
 from quorate.types.records import ADMITTED, Table
+from tests.execution.clearing import Clearing
 from tests.replica.world import (
     ALICE,
     BOB,
@@ -100,3 +101,44 @@ def test_the_scrub_finds_a_row_that_changed_without_a_command() -> None:
     executor.execute(2, NOW, 1, bytes(32), nobody, nothing)
     with pytest.raises(AuditFailed, match="row 3 of table ACCOUNTS changed without a command"):
         executor.execute(3, NOW, 1, bytes(32), nobody, nothing)
+
+
+def test_isolated_margin_insurance_and_pools_count() -> None:
+    ex = Clearing()
+    ex.fund("ann", "bob")
+    tables = KernelTables(ex.lockstep.kernel)
+    audit = CashAudit(tables)
+    ex.ok("bob", c.Place(1, 1, 100_000, 5))
+    ex.ok("ann", c.Isolate(1, 50_000 * 10**6))
+    shift = ex.state(Table.RISK, 1).funding_shift
+    ex.ok("ann", c.Place(1, 0, 100_000, 3))
+    ex.poke(Table.RISK, 1, funding_index=7 * 10**6 << shift)
+    ex.ok("ann", c.Place(1, 0, 100_000, 1))
+    count = len(tables.rows(Table.ACCOUNTS))
+    touched = np.array([ex.account("ann"), ex.account("bob")])
+    audit.check(tables, touched)
+    whole_check(tables)
+    ex.poke(Table.RISK, 1, insurance_e6=5)
+    with pytest.raises(AuditFailed, match="quote asset"):
+        audit.check(tables, np.zeros(0, np.int64))
+    ex.poke(Table.RISK, 1, insurance_e6=0)
+    cells = tables.machine.s.positions
+    (cell,) = np.flatnonzero(cells["isolated_e6"])
+    cells["isolated_e6"][cell] += 1
+    audit.check(tables, np.array([ex.account("bob")]))  # nobody touched it
+    for check in (lambda: audit.check(tables, np.arange(count)), lambda: whole_check(tables)):
+        with pytest.raises(AuditFailed, match="quote asset"):
+            check()
+    cells["isolated_e6"][cell] -= 1
+    cells["flags"][cell] = 0
+    with pytest.raises(AuditFailed, match="not isolated"):
+        whole_check(tables)
+
+
+def test_an_insurance_fund_below_zero_is_found() -> None:
+    ex = Clearing()
+    ex.fund("ann")
+    ex.poke(Table.RISK, 1, insurance_e6=-5)
+    ex.poke(Table.RISK, 3, insurance_e6=5)
+    with pytest.raises(AuditFailed, match="below zero"):
+        whole_check(KernelTables(ex.lockstep.kernel))

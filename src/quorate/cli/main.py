@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "Show who would be liquidatable under other parameters or marks.",
     ),
     "sim": ("quorate.cli.simulate", "Try to break validators in a seeded world."),
+    "scenario": ("quorate.cli.scenario", "Replay real trouble through the clearing house."),
     "fuzz": ("quorate.cli.fuzz", "Search for a disagreement, for a number of seconds."),
     "bench": ("quorate.cli.bench", "Measure this machine."),
 }

@@ -13,23 +13,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quorate.codec.clearing_commands import (
-    CancelTrigger,
-    Donate,
-    Isolate,
-    Quote,
-    QuoteLevel,
-    ScheduleTier,
-    SetBand,
-    SetFeed,
-    SetGlobal,
-    SetGroup,
-    SetRisk,
-    SetSwitch,
-    SetVoter,
-    Trigger,
-    VotePrice,
-)
+from quorate.codec import clearing_commands
 from quorate.codec.layout import CLOID_BYTES, LAYOUTS, NAME_BYTES, Field, Form, is_name
 from quorate.types.blocks import MarketSpec
 from quorate.types.codes import KeyType, Op
@@ -42,6 +26,23 @@ from quorate.types.records import (
 )
 
 Value = int | bytes | str
+
+# Those of the clearing house, by the same names here.
+CancelTrigger = clearing_commands.CancelTrigger
+Donate = clearing_commands.Donate
+Isolate = clearing_commands.Isolate
+Quote = clearing_commands.Quote
+QuoteLevel = clearing_commands.QuoteLevel
+ScheduleTier = clearing_commands.ScheduleTier
+SetBand = clearing_commands.SetBand
+SetFeed = clearing_commands.SetFeed
+SetGlobal = clearing_commands.SetGlobal
+SetGroup = clearing_commands.SetGroup
+SetRisk = clearing_commands.SetRisk
+SetSwitch = clearing_commands.SetSwitch
+SetVoter = clearing_commands.SetVoter
+Trigger = clearing_commands.Trigger
+VotePrice = clearing_commands.VotePrice
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,19 +67,19 @@ ROWS_TEXT = """
 # The events of the clearing house: the name of a kind, then of its integers; the rest is zero.
 CLEARING_TEXT = """
     indexed price_ticks external_ticks votes_count weight_fresh weight_total spread_ppm
-    confidence_ppm outliers_count state; marked mark_ticks mark_before_ticks index_ticks
-    basis_candidate_ticks book_candidate_ticks external_candidate_ticks basis_ema_fp book_ema_fp
-    band_low_ticks band_high_ticks; funded rate_e9 premium_e9 index_ticks funding_index
-    funding_index_before samples_count interval_ms pool_e6 residue_e6 open_interest_lots;
-    liquidated mark_ticks price_ticks lots position equity_before_e6 maintenance_before_e6
-    equity_after_e6 maintenance_after_e6 fee_e6 fund_e6 cash_e6; deleveraged mark_ticks price_ticks
-    lots position counter_position unhedged_lots counter_equity_before_e6 counter_equity_after_e6
-    cash_e6 lots_needed score_e9; triggered trigger_id order_id trigger_ticks watched_ticks size
-    limit_ticks; trigger_ended trigger_id; auction_begun end_ms reference_ticks price_ticks
-    band_low_ticks band_high_ticks band; auction_ended price_ticks lots surplus_lots fills_count
-    begin_ms; protected group lots delta_e6 vega_e6 frozen_until_ms cancelled_count; changed
-    parameter value value_before height; switched state state_before until_ms; insured amount_e6
-    fund_after_e6
+    confidence_ppm outliers_count state weight_present; marked mark_ticks mark_before_ticks
+    index_ticks basis_candidate_ticks book_candidate_ticks external_candidate_ticks basis_ema_fp
+    book_ema_fp band_low_ticks band_high_ticks candidate_ticks; funded rate_e9 premium_e9
+    index_ticks funding_index funding_index_before samples_count interval_ms pool_e6
+    open_interest_lots funding_shift; liquidated mark_ticks price_ticks lots position
+    equity_before_e6 maintenance_before_e6 equity_after_e6 maintenance_after_e6 fee_e6 fund_e6
+    cash_e6; deleveraged mark_ticks price_ticks lots position counter_position unhedged_lots
+    counter_equity_before_e6 counter_equity_after_e6 cash_e6 lots_needed score_e9; triggered
+    trigger_id order_id trigger_ticks watched_ticks size limit_ticks filled remaining;
+    trigger_ended trigger_id; auction_begun end_ms reference_ticks price_ticks band_low_ticks
+    band_high_ticks band; auction_ended price_ticks lots surplus_lots fills_count begin_ms;
+    protected group lots delta_e6 vega_e6 frozen_until_ms cancelled_count; changed parameter value
+    value_before height; switched state state_before until_ms; insured amount_e6 fund_after_e6
 """
 ROWS = {words[0]: words[1:] for words in map(str.split, ROWS_TEXT.split(";"))}
 CLEARING = {words[0]: words[1:] for words in map(str.split, CLEARING_TEXT.split(";"))}
@@ -98,8 +98,8 @@ TABLES = {"account": 7, "position": 7, "order": 8, "event": 0}
 SIDES = ("buy", "sell")
 TIFS = ("good till cancelled", "good till time", "immediate or cancel", "fill or kill")
 LEDGER_EVENTS = ("deposited", "withdrawn", "transferred")
-EVENT_KINDS = ("none", "receipt", "bundle", "fill", "cancelled", "reduced", *LEDGER_EVENTS)
-EVENT_KINDS += tuple(CLEARING)
+OLD_KINDS = ("none", "receipt", "bundle", "fill", "cancelled", "reduced", *LEDGER_EVENTS)
+EVENT_KINDS = (*OLD_KINDS, *CLEARING)
 ASSET_KEY = 0x8000_0000
 
 KEYS = (

@@ -43,7 +43,8 @@ def money_of(tables: Tables, slots: I64) -> I64:
     isolated, counts = positions_of(tables, slots)
     sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(isolated["isolated_e6"])])
     ends = np.cumsum(counts)
-    return np.add(money, np.subtract(sums[ends], sums[ends - counts]))
+    money = np.add(money, np.subtract(sums[ends], sums[ends - counts]))
+    return money
 
 
 class CashAudit:

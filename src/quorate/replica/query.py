@@ -243,7 +243,8 @@ def triggers(ledger: "Ledger", question: Question) -> Answer:
     row = tables.rows(Table.ACCOUNTS)[slot]
     found: Answer = {"account": slot}
     for name, table in (("triggers", Table.TRIGGERS), ("groups", Table.GROUPS)):
-        rows, listed, at = tables.rows(table), [], int(row[f"{name}_head"])
+        listed: list[Answer] = []
+        rows, at = tables.rows(table), int(row[f"{name}_head"])
         while at and len(listed) < most:
             listed.append(fields(rows[at]))
             at = int(rows[at]["account_next"])

@@ -306,59 +306,6 @@ class Checker:
             if rest < 0:
                 self.fault(f"market {market}: pool and debts of funding sum to {rest}")
 
-    def triggers(self) -> None:
-        """Each live trigger stands in its account's list, and the free list has the others."""
-        a, g = self.columns[Table.ACCOUNTS], self.columns[Table.TRIGGERS]
-        live = [bool(trigger_id) for trigger_id in g["trigger_id"]]
-        self.free(Table.TRIGGERS, "free_next", live, self.ledger["triggers_free"])
-        ids = [trigger_id for trigger_id in g["trigger_id"] if trigger_id]
-        self.same("triggers_live", self.ledger["triggers_live"], len(ids))
-        orders = set(self.columns[Table.ORDERS]["order_id"])
-        if len(set(ids)) != len(ids) or any(
-            one in orders or one >= self.ledger["order_id_next"] for one in ids
-        ):
-            self.fault("ids of triggers are not unique, below the next and none of an order")
-        listed = 0
-        for account in range(len(a["sub"])):
-            before, at, count = 0, a["triggers_head"][account], 0
-            while at and count < len(live):
-                self.same(f"trigger {at} account", g["account"][at], account)
-                self.same(f"trigger {at} account_prev", g["account_prev"][at], before)
-                if g["state"][at] not in (1, 2) or g["size"][at] < 0:
-                    self.fault(f"trigger {at}: state {g['state'][at]}, size {g['size'][at]}")
-                before, at, count = at, g["account_next"][at], count + 1
-            self.same(f"account {account} triggers", a["triggers_count"][account], count)
-            listed += count
-        self.same("triggers in lists", listed, len(ids))
-
-    def groups(self) -> None:
-        """Each group stands in its account's list; an order's group is one of its account's."""
-        a, g = self.columns[Table.ACCOUNTS], self.columns[Table.GROUPS]
-        live = [bool(account) for account in g["account"]]
-        self.free(Table.GROUPS, "free_next", live, self.ledger["groups_free"])
-        listed = 0
-        for account in range(len(a["sub"])):
-            numbers: list[int] = []
-            at = a["groups_head"][account]
-            while at and len(numbers) < len(live):
-                self.same(f"group {at} account", g["account"][at], account)
-                numbers.append(g["number"][at])
-                at = g["account_next"][at]
-            self.same(f"account {account} groups", a["groups_count"][account], len(numbers))
-            if len(set(numbers)) != len(numbers):
-                self.fault(f"account {account}: two groups of one number")
-            listed += len(numbers)
-        self.same("groups in lists", listed, sum(live))
-        o = self.columns[Table.ORDERS]
-        for slot, order_id in enumerate(o["order_id"]):
-            group = o["group_slot"][slot]
-            if not order_id or not (group or o["group"][slot]):
-                continue
-            if not 0 < group < len(live) or g["account"][group] != o["account"][slot]:
-                self.fault(f"order {slot}: its group {group} is not its account's")
-            else:
-                self.same(f"order {slot} group", o["group"][slot], g["number"][group])
-
     def feeds(self) -> None:
         """A fresh index has a price; votes have prices; states are known."""
         f, v, r = (self.columns[table] for table in (Table.FEEDS, Table.VOTES, Table.RISK))
@@ -461,8 +408,6 @@ def faults(image: Any, time_ms: int) -> list[str]:
     checker.register()
     checker.breakers()
     checker.funding()
-    checker.triggers()
-    checker.groups()
     checker.feeds()
     checker.found.extend(conditional_faults(checker.columns, time_ms))
     return checker.found

@@ -36,25 +36,25 @@ FLAGS: Final = (0, 0, 0, *TriggerFlag, TriggerFlag.WATCH_INDEX | TriggerFlag.WAT
 # --- a genesis -----------------------------------------------------------------------------------
 def numbers_drawn(rng: random.Random) -> GlobalSpec:
     """Numbers of a venue that ticks in almost every block."""
-    fresh = rng.choice([2_000, 60_000, HOUR_MS, DAY_MS, DAY_MS])
+    fresh = rng.choice([2_000, 60_000, DAY_MS, DAY_MS, DAY_MS])
     return GlobalSpec(
         tick_ms=rng.choice([0, 1, 1, 1, 500, 2_000]),
         fresh_ms=fresh,
         reduce_ms=min(DAY_MS, fresh * rng.choice([1, 2, 3])),
         halt_ms=fresh * rng.choice([3, 10, 30]),
-        quorum_ppm=rng.choice([1, 500_000, 666_667, 666_667, 1_000_000]),
+        quorum_ppm=rng.choice([1, 1, 500_000, 500_000, 666_667, 1_000_000]),
         outlier_ppm=rng.choice([20_000, 100_000, 500_000]),
         liquidations_max=rng.choice([1, 2, 8, 64]),
         notice_blocks=rng.choice([0, 1, 3]),
-        gap_auctions=rng.choice([0, 0, 0, 1]),
+        gap_auctions=rng.choice([0, 0, 0, 0, 0, 1]),
         gate_ms=rng.choice([0, 1, 1_000, 5_000]),
     )
 
 
 def bands_drawn(rng: random.Random) -> tuple[BandSpec, ...]:
     """None to three bands, the longer the wider; sometimes so narrow that each tick leaves them."""
-    made, width = [], rng.choice([20_000, 50_000, 150_000])
-    for k in range(rng.choice([0, 0, 0, 1, 2, 4])):
+    made, width = [], rng.choice([20_000, 100_000, 300_000])
+    for k in range(rng.choice([0, 0, 0, 0, 1, 2, 4])):
         tau_ms = rng.choice([1, 500, 2_000, 20_000]) * (k + 1)
         up, down = width * (k + 1), min(990_000, width * (k + 1) * rng.choice([8, 10, 12]) // 10)
         made.append(BandSpec(tau_ms, up, down, rng.choice([1, 1, 200, 1_000])))
@@ -70,7 +70,7 @@ def risk_drawn(rng: random.Random, number: int, market: MarketSpec, feed: int) -
         market=number,
         mode=rng.choice([1, 1, 1, 1, 1, 2]),
         feed=feed,
-        mark_clamp_ppm=rng.choice([0, 10_000, 300_000, 1_000_000, 1_000_000]),
+        mark_clamp_ppm=rng.choice([0, 10_000, 300_000, *[1_000_000] * 4]),
         basis_ema_ms=rng.choice([1, 1_000, 150_000]),
         book_ema_ms=rng.choice([1, 1_000, 30_000]),
         impact_notional_e6=rng.choice([0, some_e6 // 4, some_e6]),
@@ -175,9 +175,9 @@ class ClearingAuthor:
         """
         rng, ends = self.rng, [end for end in self.auction_ends if end > self.time_ms]
         draw = rng.random()
-        if draw < 0.3 and ends:
+        if draw < 0.5 and ends:
             return rng.choice(ends) - self.time_ms
-        if draw < 0.93:
+        if draw < 0.97:
             return rng.choice([0, 1, 200, 200, 1_000, 2_500])
         return rng.choice([9_000, 61_000, 61_000, HOUR_MS, DAY_MS + 1])
 
@@ -213,7 +213,7 @@ class ClearingAuthor:
             price = rng.choice([0, 1, limits.PRICE_TICKS_MAX, limits.PRICE_TICKS_MAX + 1])
         elif draw < 0.4:
             price += rng.choice([-1, 1]) * max(1, price // 1_000)
-        external = rng.choice([0, 0, price, price + price // 100])
+        external = rng.choice([0, price, price, price, price + price // 100])
         if rng.random() < 0.01:
             external, feed = INT64_MAX, rng.choice([feed, len(self.prices), 2**32 - 1])
         return c.VotePrice(feed, price, external)
@@ -312,7 +312,8 @@ class ClearingAuthor:
         if held is not None and held.isolated_e6:
             money = max(0, int(held.isolated_e6))
         lot_e6 = max(1, market.quantum_e6 * (market.mark_ticks or 1))
-        steps = money * rng.choice([2, 5, 6, 15, 30, 36]) // (lot_e6 * market.lot_step)
+        most = self.genesis.margin_schedules[market.margin_schedule][0].leverage_max
+        steps = money * most * rng.choice([30, 60, 80, 95]) // (100 * lot_e6 * market.lot_step)
         size = min(steps * market.lot_step, market.size_max_lots)
         side, tif = rng.randrange(2), rng.choice([Tif.GTC, Tif.GTC, Tif.IOC])
         away = rng.choice([0, 0, 1]) if tif == Tif.GTC else rng.choice([-3, -1])

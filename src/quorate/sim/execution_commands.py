@@ -403,7 +403,10 @@ class Author:
         if self.height == 1 or again:
             made: list[c.Command] = []
             for owner in self.owners:
-                made.append(c.Deposit(0, owner, 0, self.rich // rng.choice([1, 5, 25, 50]), 1))
+                share = rng.choice([1, 5, 25, 50])
+                if self.clearing is not None:
+                    share *= 10  # so that the markets' largest orders can ruin anybody
+                made.append(c.Deposit(0, owner, 0, self.rich // share, 1))
                 for asset in (1, 2):
                     units = rng.choice([50, 10**6, 10**6, 10**8])
                     made.append(c.Deposit(asset, owner, 0, units, 1))

@@ -4,6 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 from quorate.codec import commands as c
+from quorate.codec.clearing_commands import (
+    CancelTrigger,
+    Quote,
+    QuoteLevel,
+    SetGroup,
+    Trigger,
+)
 from quorate.sim.execution_commands import Author
 from quorate.sim.execution_world import RICH_E6, World
 from quorate.types.clearing_codes import TriggerFlag, TriggerKind
@@ -55,7 +62,7 @@ class ConditionalAuthor(Author):
 
     def trigger(
         self, account: int, flags: int = 0, slot: int = 0, side: int | None = None
-    ) -> c.Trigger:
+    ) -> Trigger:
         """A trigger near the middle; `slot`, `side` where another command settles them."""
         rng = self.rng
         slot = slot or self.market_drawn()
@@ -82,7 +89,7 @@ class ConditionalAuthor(Author):
             trail = rng.choice([0, 1_000_000, INT64_MAX])
         price = 0 if trailing else self.price(market, rng.randrange(2))
         limit = self.price(market, 1 - side) if rng.random() < 0.3 else 0
-        return c.Trigger(slot, side, int(kind), price, size, int(flags), limit, parent_id, trail)
+        return Trigger(slot, side, int(kind), price, size, int(flags), limit, parent_id, trail)
 
     def bracket(self, account: int) -> list[c.Command]:
         """An order and what it triggers: one child, or a take-profit and a stop that are a pair."""
@@ -100,8 +107,8 @@ class ConditionalAuthor(Author):
     def trigger_cancel(self, account: int) -> c.Command:
         own = self.triggers.get(account)
         if own and self.rng.random() < 0.9:
-            return c.CancelTrigger(self.rng.choice(own).trigger_id)
-        return c.CancelTrigger(self.rng.choice([0, self.order_id_next, INT64_MAX]))
+            return CancelTrigger(self.rng.choice(own).trigger_id)
+        return CancelTrigger(self.rng.choice([0, self.order_id_next, INT64_MAX]))
 
     def number(self, account: int) -> int:
         """The number of a group that mostly exists."""
@@ -117,7 +124,7 @@ class ConditionalAuthor(Author):
         lots = rng.choice([0, 0, 1, 3, 10, 40])
         delta = rng.choice([0, 0, RICH_E6 // 30, RICH_E6 // 3, INT64_MAX])
         freeze = rng.choice([0, 1, 1_000, 10_000, INT64_MAX])
-        return c.SetGroup(number, window, lots, delta, rng.choice([0, 0, 1]), freeze)
+        return SetGroup(number, window, lots, delta, rng.choice([0, 0, 1]), freeze)
 
     def quote(self, account: int) -> c.Command:
         rng = self.rng
@@ -131,8 +138,8 @@ class ConditionalAuthor(Author):
             if rng.random() < 0.2:
                 ask = 0
             prices = [self.price(market, side) for side in (0, 1)]
-            levels.append(c.QuoteLevel(prices[0] if bid else 0, bid, prices[1] if ask else 0, ask))
-        return c.Quote(slot, self.number(account), tuple(levels))
+            levels.append(QuoteLevel(prices[0] if bid else 0, bid, prices[1] if ask else 0, ask))
+        return Quote(slot, self.number(account), tuple(levels))
 
     def grouped(self, account: int) -> c.Command:
         """An order of a group."""

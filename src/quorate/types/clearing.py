@@ -150,10 +150,12 @@ EVENT_WORDS: Final = 11
 #   TRIGGERED   a conditional order fired; order_id is the new order's, 0 if it was refused (code);
 #               end = why what did not fill does not rest; trigger_ticks = the level it had
 #   TRIGGER_ENDED  end says why
-#   AUCTION_BEGUN, AUCTION_ENDED  code = AuctionKind
+#   AUCTION_BEGUN  code = AuctionKind; also when one is extended; band -1: no band was left
+#   AUCTION_ENDED  code = AuctionKind; lots of the whole auction, fills of its last block
 #   PROTECTED   a group of quotes was frozen
-#   CHANGED     a parameter took effect; market, code = ChangeKind
-#   SWITCHED    a switch, a market's phase or guard moved; code = Switch
+#   CHANGED     a parameter took effect; market, code = ChangeKind; of a tier: market = its slot,
+#               parameter = leverage, value = lower bound; end 1: dropped, its place was lost
+#   SWITCHED    a switch, a market's phase or guard moved; code = Switch; GATE: state 1 is gated
 #   INSURED     money moved into or out of an insurance fund; code = InsuranceFlow
 EVENT_WORDS_OF: Final = {
     "INDEXED": "price_ticks external_ticks votes_count weight_fresh weight_total spread_ppm"

@@ -44,6 +44,7 @@ GROUPS_PER_ACCOUNT_MAX: Final = 16
 CHANGES_MAX: Final = 64
 QUOTE_LEVELS_MAX: Final = 32
 PROTECTIONS_PER_COMMAND_MAX: Final = 4  # groups that one taker may freeze before it stops
+PROTECTIONS_PER_UNCROSSING_MAX: Final = 2  # after so many no further pair trades in the block
 GROUP_WINDOW_MS_MAX: Final = DAY_MS
 GROUP_NUMBER_MAX: Final = 255
 VOTER_WEIGHT_MAX: Final = 2**32

@@ -22,7 +22,12 @@ from quorate.execution.kernels.state import DONE, EVENT_ROWS
 from quorate.execution.kernels.uncross import crossed, pairs, settled_price, work_left
 from quorate.types.clearing_codes import AuctionKind, Guard
 from quorate.types.codes import EventKind, MarketStatus
-from quorate.types.limits import AUCTION_ORDERS_PER_BLOCK, MARKETS_MAX
+from quorate.types.limits import (
+    AUCTION_ORDERS_PER_BLOCK,
+    MARKETS_MAX,
+    ORDERS_PER_ACCOUNT_MAX,
+    PROTECTIONS_PER_UNCROSSING_MAX,
+)
 from quorate.types.records import NO_BUNDLE
 
 i8 = np.int64
@@ -32,7 +37,9 @@ KIND_BATCH, BAND_TRADE = int(AuctionKind.BATCH), int(AuctionKind.BAND_TRADE)
 AUCTION_ENDED = int(EventKind.AUCTION_ENDED)
 # One event for each pair looked at, dry and real, and what a market's beginning and end say.
 EVENTS_MAX = 2 * (AUCTION_ORDERS_PER_BLOCK + 1) + 5 * MARKETS_MAX
-assert EVENTS_MAX < EVENT_ROWS
+# One fill can freeze two groups.
+HITS_MAX = PROTECTIONS_PER_UNCROSSING_MAX + 1
+assert EVENTS_MAX + HITS_MAX * (ORDERS_PER_ACCOUNT_MAX + 1) < EVENT_ROWS
 
 
 @helper
@@ -116,7 +123,8 @@ def close(s, market, price, surplus):
 def run_auctions(s, cursor):
     """Phase 7. Its work is bounded, so that it needs room once, before it begins."""
     now = s.now[0]
-    short = shortage(s, EVENTS_MAX)
+    pulled = i8(s.parameters[0]["orders_per_account_max"]) + 1
+    short = shortage(s, EVENTS_MAX + HITS_MAX * pulled)
     if short != DONE:
         return short
     now["bundle"] = NO_BUNDLE
@@ -124,6 +132,7 @@ def run_auctions(s, cursor):
     now["uncross_dry"] = 0
     now["uncross_real"] = 0
     now["uncross_done"] = 0
+    now["uncross_hits"] = 0
     count = s.ledger[0]["risk_high"] - 1
     for k in range(count):
         market_end(s, 1 + (now["height"] + k) % count)

@@ -6,27 +6,13 @@ from quorate.compiled import helper
 from quorate.execution.kernels.match import rest
 from quorate.execution.kernels.orders import market_code, placed, prepare
 from quorate.execution.kernels.protection import group_cancel, group_code
-from quorate.types.clearing_codes import Mode, Phase
 from quorate.types.codes import End, Flag, Reject, Side, Tif
-from quorate.types.limits import MARKETS_MAX
 
 i8 = np.int64
 OK = int(Reject.OK)
 BUY, SELL = int(Side.BUY), int(Side.SELL)
 GTC, POST_ONLY = int(Tif.GTC), int(Flag.POST_ONLY)
 END_REPLACED = int(End.REPLACED)
-MODE_OFF, MODE_BATCH, PHASE_AUCTION = int(Mode.OFF), int(Mode.BATCH), int(Phase.AUCTION)
-
-
-@helper
-def quote_flags(s, market):
-    """Flags of a quote's orders: post-only where orders trade on arrival."""
-    if market < 0 or market >= MARKETS_MAX:
-        return i8(POST_ONLY)
-    mode = s.risk[market]["mode"]
-    if mode == MODE_BATCH or (mode != MODE_OFF and s.risk[market]["phase"] == PHASE_AUCTION):
-        return i8(0)
-    return i8(POST_ONLY)
 
 
 @helper
@@ -35,8 +21,7 @@ def quote(s, commands, at):
     now = s.now[0]
     market = i8(commands[at]["market"])
     number = commands[at]["aux"]
-    flags = quote_flags(s, market)
-    code = market_code(s, market, flags, i8(GTC))
+    code = market_code(s, market, i8(POST_ONLY), i8(GTC))
     if code == OK:
         code = group_code(s, number)
     if code != OK:
@@ -52,7 +37,7 @@ def quote(s, commands, at):
                 price, lots = record["expiry_ms"], record["order_id"]
             if not lots:
                 continue
-            code = quote_side(s, market, i8(side), flags, price, lots, number)
+            code = quote_side(s, market, i8(side), price, lots, number)
             if code == OK:
                 now["receipt_filled"] += 1
             else:
@@ -63,13 +48,13 @@ def quote(s, commands, at):
 
 
 @helper
-def quote_side(s, market, side, flags, price, lots, number):
+def quote_side(s, market, side, price, lots, number):
     """Rest one side of a level as an order of its own."""
     taker = s.taker[0]
     taker["market"] = market
     taker["side"] = side
     taker["tif"] = GTC
-    taker["flags"] = flags
+    taker["flags"] = POST_ONLY
     taker["price"] = price
     taker["size"] = lots
     taker["expiry_ms"] = 0

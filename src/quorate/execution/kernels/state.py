@@ -61,6 +61,7 @@ NOW = int64_fields(
     "receipt_side receipt_market receipt_order receipt_price receipt_filled receipt_remaining "
     "uncross_low uncross_high uncross_level uncross_surplus uncross_lots uncross_fills "
     "uncross_changed uncross_short uncross_end uncross_dry uncross_real uncross_done tick "
+    "uncross_hits "
     "last_order last_filled last_market last_side last_trigger last_trigger_command"
 )
 # A conditional order that is being judged; `parent` is its slot.

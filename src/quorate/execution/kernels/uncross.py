@@ -10,7 +10,6 @@ from quorate.execution.kernels.book import (
     best_level,
     order_cancel,
     order_dead,
-    order_remove,
     order_shrink,
     reserve,
 )
@@ -30,6 +29,7 @@ from quorate.execution.kernels.match import (
     EVENT_REDUCED,
     book_fill,
     long_change,
+    maker_filled,
     market_traded,
 )
 from quorate.execution.kernels.rows import emit, position_of
@@ -39,6 +39,7 @@ from quorate.types.limits import (
     AUCTION_FILLS_PER_BLOCK,
     AUCTION_ORDERS_PER_BLOCK,
     AUCTION_ROUNDS_MAX,
+    PROTECTIONS_PER_UNCROSSING_MAX,
 )
 
 i8 = np.int64
@@ -53,6 +54,7 @@ def work_left(s):
     return (
         now["uncross_real"] < AUCTION_ORDERS_PER_BLOCK
         and now["uncross_done"] < AUCTION_FILLS_PER_BLOCK
+        and now["uncross_hits"] < PROTECTIONS_PER_UNCROSSING_MAX
     )
 
 
@@ -234,10 +236,17 @@ def pairs(s, market, price, dry):
             s.maker_tentative[i8(s.orders[bid]["account"])] += lots
             s.maker_tentative[i8(s.orders[ask]["account"])] -= lots
         else:
-            cross_fill(s, bid, ask, lots, price)
+            hits = cross_fill(s, bid, ask, lots, price)
             now["uncross_lots"] += lots
             now["uncross_fills"] += 1
             now["uncross_done"] += 1
+            if hits:
+                # Orders behind may have gone with their group; the next pair is the book's best.
+                now["uncross_hits"] += hits
+                bid = first_order(s, best_level(s, market, BUY), i8(BUY), price)
+                ask = first_order(s, best_level(s, market, SELL), i8(SELL), price)
+                bid_left = ask_left = i8(0)
+                continue
         bid_left -= lots
         ask_left -= lots
         if bid_left == 0:
@@ -257,6 +266,7 @@ def spent(s, dry):
     return (
         now["uncross_real"] > AUCTION_ORDERS_PER_BLOCK
         or now["uncross_done"] >= AUCTION_FILLS_PER_BLOCK
+        or now["uncross_hits"] >= PROTECTIONS_PER_UNCROSSING_MAX
     )
 
 
@@ -303,7 +313,10 @@ def cut(s, slot, left, lots, end):
 
 @helper
 def cross_fill(s, bid, ask, lots, price):
-    """Exchange `lots` between two resting orders at the uncrossing price; the event is a FILL."""
+    """Exchange `lots` between two resting orders at the uncrossing price; the event is a FILL.
+
+    Returns how many groups of quotes that froze.
+    """
     buy = s.orders[bid]
     sell = s.orders[ask]
     market = i8(buy["market"])
@@ -332,10 +345,12 @@ def cross_fill(s, bid, ask, lots, price):
     s.markets[market]["open_interest_lots"] += opened
     interest_rose(s, market, opened)
     s.ledger[0]["fees_e6"] += event["fee_e6"] + event["counter_fee_e6"]
-    if not buy["remaining"]:
-        order_remove(s, bid)
-    if not sell["remaining"]:
-        order_remove(s, ask)
+    hits = i8(0)
+    if maker_filled(s, bid, lots, price):
+        hits += 1
+    if maker_filled(s, ask, lots, price):
+        hits += 1
+    return hits
 
 
 @helper

@@ -248,8 +248,8 @@ def slice_lots(c: Context, closing: Closing) -> int:
     market, risk = c.t.row(Table.MARKETS, closing.market), c.t.row(Table.RISK, closing.market)
     whole = abs(closing.size)
     least = risk.slice_min_e6 // (market.mark_ticks * market.quantum_e6)
-    lots: int = max(whole * risk.slice_ppm // PPM, least) // market.lot_step * market.lot_step
-    return min(max(lots, int(market.lot_step)), whole)
+    lots = max(whole * risk.slice_ppm // PPM, least) // market.lot_step * market.lot_step
+    return int(min(max(lots, market.lot_step), whole))
 
 
 def sell(c: Context, closing: Closing) -> int:

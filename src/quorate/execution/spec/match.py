@@ -257,23 +257,21 @@ def self_trade(c: Context, taker: Taker, slot: int, maker: Order) -> bool:
 # --- one fill ------------------------------------------------------------------------------------
 def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
     """Exchange `lots` at the maker's price: money, positions, fees, volumes, and the event."""
-    t = c.t
-    maker = t.row(Table.ORDERS, slot)
+    t, maker = c.t, c.t.row(Table.ORDERS, slot)
     market = t.row(Table.MARKETS, taker.market)
     taker_row = t.row(Table.ACCOUNTS, c.account)
     maker_row = t.row(Table.ACCOUNTS, maker.account)
     value = rules.notional(maker.price, lots, market.quantum_e6)
     maker_ppm, _ = fee_rates(t, maker_row, market.fee_schedule, c.time_ms)
     maker_fee = rules.ppm_ceil(value, maker_ppm)
+    left = maker.remaining - lots
     if market.kind == MarketKind.SPOT and maker.side == Side.BUY:
-        left = maker.remaining - lots
         freed = hold_e6(market, maker, maker.remaining) - hold_e6(market, maker, left)
         maker_fee = min(maker_fee, freed - value)
     taker.value_e6 += value
     taker_fee = rules.ppm_ceil(taker.value_e6, taker.fee_ppm) - taker.fee_e6
     taker.fee_e6 += taker_fee
-
-    reserve(maker_row, market, maker, maker.remaining, maker.remaining - lots)
+    reserve(maker_row, market, maker, maker.remaining, left)
     key = position_key(taker.market, market)
     if market.kind == MarketKind.PERPETUAL:
         settle(t, taker_row, position_open(taker_row, key), key)
@@ -298,7 +296,7 @@ def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
         counter_order_id=maker.order_id,
         price=maker.price,
         size=lots,
-        remaining=maker.remaining - lots,
+        remaining=left,
         fee_e6=taker_fee,
         counter_fee_e6=maker_fee,
         position=taker_position,
@@ -309,16 +307,15 @@ def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
     position_close_if_empty(taker_row, key, traded=True)
     t.put(Table.ACCOUNTS, c.account, taker_row)
     t.put(Table.ACCOUNTS, maker.account, maker_row)
-
     level = t.row(Table.LEVELS, maker.level)
     level.lots -= lots
     t.put(Table.LEVELS, maker.level, level)
-    maker.remaining -= lots
+    maker.remaining = left
     t.put(Table.ORDERS, slot, maker)
     market_traded(market, maker.price, value)
     if market.kind == MarketKind.PERPETUAL:
-        change = long_change(taker_position, taker.side, lots)
-        change += long_change(maker_position, maker.side, lots)
+        ups = ((taker_position, taker.side), (maker_position, maker.side))
+        change = sum(long_change(position, side, lots) for position, side in ups)
         market.open_interest_lots += change
         interest_rose(c, taker.market, change)
     t.put(Table.MARKETS, taker.market, market)

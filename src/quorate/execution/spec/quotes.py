@@ -12,11 +12,8 @@ from collections.abc import Sequence
 from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.orders import market_code, place
 from quorate.execution.spec.protection import group_cancel, group_code
-from quorate.execution.spec.tables import Tables
 from quorate.execution.spec.takers import Taker
-from quorate.types.clearing_codes import Mode, Phase
 from quorate.types.codes import End, Flag, Reject, Side, Tif
-from quorate.types.records import Table
 
 # Price and lots of a bid, price and lots of an ask.
 Level = tuple[int, int, int, int]
@@ -26,8 +23,7 @@ def quote(
     c: Context, market_slot: int, number: int, levels: Sequence[Level], receipt: Receipt
 ) -> Reject:
     """Replace the group's quotes in a market."""
-    flags = quote_flags(c.t, market_slot)
-    code = market_code(c, market_slot, flags, Tif.GTC)
+    code = market_code(c, market_slot, Flag.POST_ONLY, Tif.GTC)
     if code:
         return code
     code, group_slot = group_code(c, number)
@@ -41,7 +37,7 @@ def quote(
         for side, price, lots in sides:
             if not lots:
                 continue
-            taker = Taker(market_slot, side, Tif.GTC, flags, price, lots, group=number)
+            taker = Taker(market_slot, side, Tif.GTC, Flag.POST_ONLY, price, lots, group=number)
             code = place(c, taker, Receipt())
             if code:
                 receipt.remaining += 1
@@ -49,10 +45,3 @@ def quote(
             else:
                 receipt.filled += 1
     return Reject.OK if receipt.filled else first
-
-
-def quote_flags(t: Tables, market_slot: int) -> int:
-    """Flags of a quote's orders: post-only where orders trade on arrival."""
-    risk = t.row(Table.RISK, market_slot)
-    called = risk.mode == Mode.BATCH or (risk.mode != Mode.OFF and risk.phase == Phase.AUCTION)
-    return 0 if called else int(Flag.POST_ONLY)

@@ -19,7 +19,6 @@ from quorate.execution.spec.bands import band_breached, band_use, bands_reset
 from quorate.execution.spec.book import (
     order_cancel,
     order_dead,
-    order_remove,
     order_shrink,
     reserve,
 )
@@ -29,7 +28,7 @@ from quorate.execution.spec.funding import settle
 from quorate.execution.spec.guards import interest_rose, reduces_alone
 from quorate.execution.spec.makers import offered, spend
 from quorate.execution.spec.margin import fee_rates, volume_add
-from quorate.execution.spec.match import book_fill, long_change, market_traded
+from quorate.execution.spec.match import book_fill, long_change, maker_filled, market_traded
 from quorate.execution.spec.positions import position_open
 from quorate.execution.spec.rows import Market, Order
 from quorate.execution.spec.tables import Tables
@@ -40,20 +39,26 @@ from quorate.types.limits import (
     AUCTION_FILLS_PER_BLOCK,
     AUCTION_ORDERS_PER_BLOCK,
     AUCTION_ROUNDS_MAX,
+    PROTECTIONS_PER_UNCROSSING_MAX,
 )
 from quorate.types.records import Table
 
 
 @dataclass(slots=True)
 class Work:
-    """What a block's uncrossings have done: pairs looked at, dry and real, and fills."""
+    """What a block's uncrossings have done: pairs looked at, dry and real, fills, and groups of
+    quotes that were frozen.
+    """
 
     dry: int = 0
     real: int = 0
     fills: int = 0
+    hits: int = 0
 
     def left(self) -> bool:
         """Whether another market may begin."""
+        if self.hits >= PROTECTIONS_PER_UNCROSSING_MAX:
+            return False
         return self.real < AUCTION_ORDERS_PER_BLOCK and self.fills < AUCTION_FILLS_PER_BLOCK
 
 
@@ -308,10 +313,18 @@ def pairs(c: Context, slot: int, run: Run, work: Work, dry: bool) -> None:
             run.maker.makers[bid_row.account].tentative += lots
             run.maker.makers[ask_row.account].tentative -= lots
         else:
-            cross_fill(c, bid, ask, lots, run.price)
+            hits = cross_fill(c, bid, ask, lots, run.price)
             run.lots += lots
             run.fills += 1
             work.fills += 1
+            if hits:
+                # Orders behind may have gone with their group; the next pair is the book's best.
+                work.hits += hits
+                market = t.row(Table.MARKETS, slot)
+                bid = first_order(t, market.bid_best, Side.BUY, run.price)
+                ask = first_order(t, market.ask_best, Side.SELL, run.price)
+                bid_left = ask_left = 0
+                continue
         bid_left -= lots
         ask_left -= lots
         bid = bid if bid_left else bid_next
@@ -324,6 +337,8 @@ def spent(work: Work, dry: bool) -> bool:
         work.dry += 1
         return work.dry > AUCTION_ORDERS_PER_BLOCK
     work.real += 1
+    if work.hits >= PROTECTIONS_PER_UNCROSSING_MAX:
+        return True
     return work.real > AUCTION_ORDERS_PER_BLOCK or work.fills >= AUCTION_FILLS_PER_BLOCK
 
 
@@ -366,8 +381,11 @@ def cut(c: Context, slot: int, left: int, lots: int, end: End) -> int:
     return lots
 
 
-def cross_fill(c: Context, bid: int, ask: int, lots: int, price: int) -> None:
-    """Exchange `lots` between two resting orders at the uncrossing price; the event is a FILL."""
+def cross_fill(c: Context, bid: int, ask: int, lots: int, price: int) -> int:
+    """Exchange `lots` between two resting orders at the uncrossing price; the event is a FILL.
+
+    Returns how many groups of quotes that froze.
+    """
     t = c.t
     buy, sell = t.row(Table.ORDERS, bid), t.row(Table.ORDERS, ask)
     market = t.row(Table.MARKETS, buy.market)
@@ -419,6 +437,5 @@ def cross_fill(c: Context, bid: int, ask: int, lots: int, price: int) -> None:
     ledger = t.row(Table.LEDGER, 0)
     ledger.fees_e6 += sum(fees)
     t.put(Table.LEDGER, 0, ledger)
-    for slot, order in ((bid, buy), (ask, sell)):
-        if not order.remaining:
-            order_remove(t, slot)
+    hits = int(maker_filled(c, bid, market, lots, price))
+    return hits + maker_filled(c, ask, market, lots, price)

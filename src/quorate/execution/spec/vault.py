@@ -74,8 +74,7 @@ def vault_room(c: Context, closing: Closing) -> int:
     held = closing.sign * position.size if position else 0
     most = risk.vault_notional_max_e6 // (market.mark_ticks * market.quantum_e6)
     room = min(min(most, market.position_max_lots) - held, abs(closing.size))
-    steps: int = room // market.lot_step * market.lot_step
-    return max(steps, 0)
+    return int(max(room // market.lot_step * market.lot_step, 0))
 
 
 def vault_bears(c: Context, closing: Closing, lots: int, price: int) -> bool:
