@@ -15,7 +15,7 @@ from quorate.codec import commands as c
 from quorate.execution.machine import genesis_image
 from quorate.sim.execution_fuzz import Lockstep
 from quorate.sim.execution_world import Row, packed
-from quorate.sim.receipts import Receipts, terms_of
+from quorate.sim.liquidation_receipts import Receipts, terms_of
 from quorate.types.blocks import AssetSpec, FeeTier, Genesis, MarginTier, MarketSpec
 from quorate.types.clearing import EVENT_READINGS
 from quorate.types.clearing_spec import ClearingSpec, FeedSpec, GlobalSpec, RiskSpec, VoterSpec

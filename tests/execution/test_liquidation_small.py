@@ -23,7 +23,7 @@ from quorate.execution.spec.margin import bucket_worth
 from quorate.execution.spec.rows import Position
 from quorate.execution.spec.tables import Tables, copy
 from quorate.sim.execution_checker import faults
-from quorate.sim.receipts import Receipts, terms_of
+from quorate.sim.liquidation_receipts import Receipts, terms_of
 from quorate.types.blocks import FeeTier, MarginTier
 from quorate.types.clearing_codes import LiquidationStep, Phase
 from quorate.types.codes import EventKind
