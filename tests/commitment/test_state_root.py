@@ -35,8 +35,8 @@ def naive_root(tables: list[list[bytes]]) -> bytes:
     tops = {
         shape.id: naive.table_root(table) for shape, table in zip(SHAPES, tables, strict=True)
     }
-    leaves = {i: tops.get(i, bytes(32)) for i in range(16)}
-    return naive.tree_root(leaves, 4)
+    leaves = {i: tops.get(i, bytes(32)) for i in range(32)}
+    return naive.tree_root(leaves, 5)
 
 
 def test_the_state_root_is_the_definition() -> None:
@@ -65,7 +65,7 @@ def test_a_later_table_counts_from_its_first_row_on() -> None:
     assert root == tree.full_root([*views_of(tables), first]) != before.root
     tops = {shape.id: naive.table_root(table) for shape, table in zip(SHAPES, tables, strict=True)}
     tops[12] = naive.table_root([bytes(72)])
-    assert root == naive.tree_root({i: tops.get(i, bytes(32)) for i in range(16)}, 4)
+    assert root == naive.tree_root({i: tops.get(i, bytes(32)) for i in range(32)}, 5)
 
 
 def test_siblings_lead_from_every_table_to_the_state_root() -> None:
@@ -113,7 +113,7 @@ def test_the_scrub_finds_a_flipped_bit_in_a_row_a_tail_and_a_leaf() -> None:
         (TableShape(1, "a", 64),),
         (TableShape(1, "a", 48, 8),),
         (TableShape(1, "a", 64, 8),),
-        (TableShape(16, "a", 72),),
+        (TableShape(32, "a", 72),),
         (TableShape(1, "a", 72), TableShape(1, "b", 72)),
     ],
 )

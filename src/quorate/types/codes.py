@@ -348,8 +348,8 @@ SENTENCES: Final[dict[Reject, str]] = {
     R.ACCOUNT_CASH_BEYOND_BOUND: "The account's balance is beyond the bound for new risk.",
     R.SELF_TRADE_WOULD_CANCEL_TAKER: "The order would first meet one of your own.",
     R.PRICE_TOO_FAR_FROM_INDEX: "The price is further from the index than the market allows.",
-    R.OPEN_INTEREST_AT_CAP: "Open interest is at its cap: only orders that cannot raise it, no "
-    "turn of a position and no price more aggressive than the index.",
+    R.OPEN_INTEREST_AT_CAP: "Open interest is at its cap: no increase, no turn of a "
+    "position, no price more aggressive than the index.",
     R.OPEN_INTEREST_RISING_TOO_FAST: "Open interest is rising too fast; wait for the next window.",
     R.POSITION_BEYOND_LAST_TIER: "The position would pass what the market's last tier carries.",
     R.PRE_LIQUIDATION_REDUCE_AT_BETTER_PRICE: "Below initial margin only orders that reduce, at "

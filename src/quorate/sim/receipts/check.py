@@ -234,7 +234,7 @@ class Block:
         for slot in sorted(accounts):
             cells = self.worth.holder(slot).cells
             buckets = {0, *(key for key, cell in cells.items() if cell.isolated)}
-            for bucket in buckets:
+            for bucket in sorted(buckets):
                 needed = self.worth.maintenance(slot, bucket)
                 if needed:
                     ratio = Fraction(self.worth.equity(slot, bucket), needed)
