@@ -23,6 +23,7 @@ from quorate.types.clearing_spec import (
     VoterSpec,
 )
 from quorate.types.codes import Op
+from quorate.types.limits import GROUPS_MAX
 from quorate.types.records import ADMITTED
 
 VAULT = bytes([0xFA]) * 20
@@ -66,10 +67,10 @@ class FullFlow(Flow):
     """The mixed flow, and what the clearing house adds to it."""
 
     def groups_block(self) -> Block:
-        """A block in which every account sets the limits of its group."""
+        """A block in which accounts set the limits of their groups: as many as the table takes."""
         self.height += 1
         time_ms = GENESIS_MS + 200 * self.height
-        count = len(self.addresses)
+        count = min(len(self.addresses), GROUPS_MAX - 1)
         commands = command_rows(
             Op.SET_GROUP,
             count,
@@ -80,7 +81,7 @@ class FullFlow(Flow):
             aux=1_000,
         )
         rows = np.zeros(count, ADMITTED)
-        rows["signer"], rows["nonce"], rows["kind"] = self.addresses, time_ms, 1
+        rows["signer"], rows["nonce"], rows["kind"] = self.addresses[:count], time_ms, 1
         rows["first"], rows["count"] = np.arange(count), 1
         return Block(self.height, time_ms, rows, commands)
 
