@@ -4,7 +4,14 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.guards import reduces_alone
-from quorate.execution.kernels.margin import bucket_of, bucket_worth_at, required
+from quorate.execution.kernels.margin import (
+    bucket_entry,
+    bucket_kept,
+    bucket_of,
+    clears,
+    position_maintenance,
+    required,
+)
 from quorate.execution.kernels.perpetuals import reducing_room
 from quorate.execution.kernels.rows import position_of
 from quorate.execution.kernels.scalars import notional, ppm_ceil, reducible, worst_lots
@@ -13,6 +20,8 @@ from quorate.types.codes import End, MarketKind, Side
 i8 = np.int64
 BUY = int(Side.BUY)
 SPOT = int(MarketKind.SPOT)
+# What `maker_maintenance` says beside an amount: the bucket has none, or it is not formed yet.
+KEPT_NONE, KEPT_LATER = -1, -2
 END_MARGIN, END_REDUCE_ONLY = int(End.MARGIN), int(End.REDUCE_ONLY)
 
 
@@ -31,18 +40,45 @@ def maker_seen(s, account, market):
         cell = position_of(s, account, market)
     now = s.now[0]
     if cell < 0:
-        bucket_worth_at(s, account, i8(0), i8(0), i8(0), i8(-1))
+        bucket_entry(s, account, i8(0), i8(0), i8(0), i8(-1))
     else:
         position = s.positions[cell]
         lots = worst_lots(position["size"], position["bids"], position["asks"])
-        bucket_worth_at(s, account, bucket_of(s, account, market), market, lots, interest)
+        bucket_entry(s, account, bucket_of(s, account, market), market, lots, interest)
         if now["clears"]:
             required(s, market, position["size"], lots, interest)
             s.maker_own[account, 0] = now["own_initial"]
             s.maker_own[account, 1] = now["own_maintenance"]
     s.maker_equity[account] = now["equity"]
     s.maker_margin[account] = now["margin"]
-    s.maker_maintenance[account] = now["maintenance"] if now["clears"] else i8(-1)
+    s.maker_maintenance[account] = KEPT_LATER if now["clears"] else KEPT_NONE
+    if now["clears"] and now["legacy"] and s.accounts[account]["groups_count"]:
+        # Its group may take orders out of other markets, on which their maintenance rests.
+        bucket = bucket_of(s, account, market) if cell >= 0 else i8(0)
+        bucket_kept(s, account, bucket)
+        s.maker_maintenance[account] = now["maintenance"]
+
+
+@helper
+def maker_kept(s, account, market):
+    """Maintenance margin of the maker's bucket before the command's fills.
+
+    Most makers never need it. Where one does, its fills so far have moved its position in `market`
+    alone, whose own part was noted at the first look.
+    """
+    if s.maker_maintenance[account] != KEPT_LATER:
+        return s.maker_maintenance[account]
+    bucket_kept(s, account, bucket_of(s, account, market))
+    kept = s.now[0]["maintenance"] + s.maker_own[account, 1]
+    cell = position_of(s, account, market)
+    if cell >= 0:
+        position = s.positions[cell]
+        lots = position["size"]
+        if not clears(s, market):
+            lots = worst_lots(position["size"], position["bids"], position["asks"])
+        kept -= position_maintenance(s, market, lots)
+    s.maker_maintenance[account] = kept
+    return kept
 
 
 @helper
@@ -107,7 +143,7 @@ def reduces(s, slot, lots, dry):
     market = i8(order["market"])
     equity = s.maker_equity[account]
     spent = s.maker_spent[account]
-    if s.maker_maintenance[account] < 0:
+    if s.maker_maintenance[account] == KEPT_NONE:
         return equity - spent - fill_cost(s, slot, lots) >= 0
     position = s.positions[position_of(s, account, market)]
     taken = lots
@@ -126,7 +162,7 @@ def reduces(s, slot, lots, dry):
         s,
         equity,
         s.maker_margin[account],
-        s.maker_maintenance[account],
+        maker_kept(s, account, market),
         s.maker_own[account, 0],
         s.maker_own[account, 1],
         market,

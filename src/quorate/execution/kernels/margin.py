@@ -16,7 +16,7 @@ from quorate.execution.kernels.scalars import (
     worst_lots,
 )
 from quorate.types.clearing_codes import Standing
-from quorate.types.limits import TIERS_PER_SCHEDULE, VOLUME_MAX_E6, VOLUME_WINDOW_MS
+from quorate.types.limits import PPM, TIERS_PER_SCHEDULE, VOLUME_MAX_E6, VOLUME_WINDOW_MS
 from quorate.types.records import ASSET_KEY, POSITION_ISOLATED
 
 i8 = np.int64
@@ -66,21 +66,25 @@ def bucket_of(s, account, market):
 @helper
 def bucket_worth(s, account, bucket, key, key_worst):
     """Leave equity, margin (initial), maintenance, close_out, value and clears in `now`."""
-    bucket_worth_at(s, account, bucket, key, key_worst, i8(-1))
+    bucket_entry(s, account, bucket, key, key_worst, i8(-1))
+    bucket_kept(s, account, bucket)
 
 
 @helper
-def bucket_worth_at(s, account, bucket, key, key_worst, key_interest):
-    """`bucket_worth` with the open interest of market `key` given; -1: as it stands."""
+def bucket_entry(s, account, bucket, key, key_worst, key_interest):
+    """What an order's judgement needs of a bucket: equity, margin, value and clears in `now`.
+
+    `legacy`: whether it holds a position in a market without a clearing house.
+
+    key_interest: the open interest of market `key`; -1: as it stands.
+    """
     row = s.accounts[account]
-    now = s.now[0]
-    now["maintenance"] = 0
-    now["close_out"] = 0
-    now["clears"] = 0
     high = s.ledger[0]["risk_high"]
     equity = i8(0) if bucket else row["cash_e6"] - row["held_e6"]
     initial = i8(0)
     total = i8(0)
+    clearing = i8(0)
+    legacy = i8(0)
     first = i8(s.positions_first[account])
     for cell in range(first, first + i8(row["positions_count"])):
         position = s.positions[cell]
@@ -98,7 +102,11 @@ def bucket_worth_at(s, account, bucket, key, key_worst, key_interest):
                 equity -= funding_owed(s, cell, market)
         elif bucket:
             continue
-        lots = worst_lots(position["size"], position["bids"], position["asks"])
+        if not clears(s, market):
+            legacy = i8(1)
+        elif size:
+            clearing = i8(1)
+        lots = worst_lots(size, position["bids"], position["asks"])
         interest = i8(-1)
         if market == key:
             lots = key_worst
@@ -107,58 +115,78 @@ def bucket_worth_at(s, account, bucket, key, key_worst, key_interest):
         mark_lot = s.markets[market]["mark_ticks"] * s.markets[market]["quantum_e6"]
         equity += mark_lot * size
         total += mark_lot * lots
-        initial += require(s, market, size, lots, mark_lot * lots, interest)
+        initial += entry_margin(s, market, mark_lot * lots, interest)
     if key:
         value = notional(s.markets[key]["mark_ticks"], key_worst, s.markets[key]["quantum_e6"])
         total += value
-        initial += require(s, key, i8(0), key_worst, value, key_interest)
+        initial += entry_margin(s, key, value, key_interest)
+    now = s.now[0]
     now["equity"] = equity
     now["margin"] = initial
     now["value"] = total
+    now["clears"] = clearing
+    now["legacy"] = legacy
 
 
 @helper
-def require(s, key, size, lots, value, interest):
-    """Initial margin of a riskiest side of `lots`; adds maintenance and close-out to `now`."""
-    now = s.now[0]
+def bucket_kept(s, account, bucket):
+    """Leave the bucket's maintenance margin and close-out requirement in `now`."""
+    high = s.ledger[0]["risk_high"]
+    kept = i8(0)
+    closing = i8(0)
+    first = i8(s.positions_first[account])
+    for cell in range(first, first + i8(s.accounts[account]["positions_count"])):
+        position = s.positions[cell]
+        market = i8(position["key"])
+        if market >= ASSET_KEY or (market >= high and bucket):
+            continue
+        if market < high:
+            isolated = market if i8(position["flags"]) & POSITION_ISOLATED else i8(CROSS)
+            if isolated != bucket:
+                continue
+        if clears(s, market):
+            own = position_maintenance(s, market, position["size"])
+            kept += own
+            closing += close_out(own, s.risk[market]["close_ppm"])
+        else:
+            # Where nobody is liquidated, half of what the riskiest side needs at entry.
+            lots = worst_lots(position["size"], position["bids"], position["asks"])
+            kept += position_maintenance(s, market, lots)
+    s.now[0]["maintenance"] = kept
+    s.now[0]["close_out"] = closing
+
+
+@helper
+def entry_margin(s, key, value, interest):
+    """Initial margin of a worth in a market, by its open interest and the index's confidence."""
     market = s.markets[key]
-    worst = tier_maintenance(s, market["margin_schedule"], value)
+    entry = 2 * tier_maintenance(s, market["margin_schedule"], value)
     if not clears(s, key):
-        now["maintenance"] += worst
-        return 2 * worst
+        return entry
     risk = s.risk[key]
-    entry = 2 * worst
     if risk["oi_upper_e6"]:
         if interest < 0:
             interest = market["open_interest_lots"]
         interest_e6 = open_interest_worth(interest, market["mark_ticks"], market["quantum_e6"])
-        entry = oi_scaled_initial(
-            entry, value, interest_e6, risk["oi_lower_e6"], risk["oi_upper_e6"]
-        )
+        if interest_e6 > risk["oi_lower_e6"]:
+            entry = oi_scaled_initial(
+                entry, value, interest_e6, risk["oi_lower_e6"], risk["oi_upper_e6"]
+            )
     if risk["confidence_ppm"]:
         confidence = s.feeds[risk["feed"]]["confidence_ppm"]
-        entry += confidence_addon(entry, confidence, risk["confidence_ppm"])
-    kept = worst if lots == abs(size) else position_maintenance(s, key, size)
-    now["maintenance"] += kept
-    now["close_out"] += close_out(kept, risk["close_ppm"])
-    if size:
-        now["clears"] = 1
+        if confidence < PPM:
+            entry += confidence_addon(entry, confidence, risk["confidence_ppm"])
     return entry
 
 
 @helper
 def required(s, market, size, lots, interest):
     """Leave in `own_initial` and `own_maintenance` what one position alone requires."""
-    now = s.now[0]
-    maintenance_e6 = now["maintenance"]
-    close_out_e6 = now["close_out"]
-    held = now["clears"]
-    value = notional(s.markets[market]["mark_ticks"], lots, s.markets[market]["quantum_e6"])
-    now["own_initial"] = require(s, market, size, lots, value, interest)
-    now["own_maintenance"] = now["maintenance"] - maintenance_e6
-    now["maintenance"] = maintenance_e6
-    now["close_out"] = close_out_e6
-    now["clears"] = held
+    row = s.markets[market]
+    value = notional(row["mark_ticks"], lots, row["quantum_e6"])
+    s.now[0]["own_initial"] = entry_margin(s, market, value, interest)
+    kept = size if clears(s, market) else lots
+    s.now[0]["own_maintenance"] = position_maintenance(s, market, kept)
 
 
 @helper
@@ -173,7 +201,7 @@ def standing_of(s):
 @helper
 def assess(s, account, key, key_worst):
     """Leave equity, initial margin and worth of the cross bucket in `now`; see the spec."""
-    bucket_worth(s, account, i8(CROSS), key, key_worst)
+    bucket_entry(s, account, i8(CROSS), key, key_worst, i8(-1))
 
 
 @helper

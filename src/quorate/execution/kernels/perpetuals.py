@@ -4,7 +4,13 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.guards import increase_code, narrow
-from quorate.execution.kernels.margin import bucket_of, bucket_worth, required, standing_of
+from quorate.execution.kernels.margin import (
+    bucket_entry,
+    bucket_of,
+    bucket_worth,
+    required,
+    standing_of,
+)
 from quorate.execution.kernels.rows import position_of
 from quorate.execution.kernels.scalars import (
     loss_room,
@@ -73,7 +79,7 @@ def perpetual_code(s, account):
     if code != OK:
         return code
     value = notional(taker["price"], taker["size"], quantum)
-    bucket_worth(s, account, bucket, market_slot, worst)
+    bucket_entry(s, account, bucket, market_slot, worst, i8(-1))
     loss = max(order_loss(s), i8(0))
     equity = s.now[0]["equity"] - loss - ppm_ceil(value, taker["hold_ppm"])
     code = session_order_code(s, value)

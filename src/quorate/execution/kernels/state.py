@@ -57,7 +57,7 @@ TAKER = int64_fields(
 )
 NOW = int64_fields(
     "height time_ms bundle command account session events examined equity margin value "
-    "maintenance close_out clears own_initial own_maintenance book_position receipt_end "
+    "maintenance close_out clears legacy own_initial own_maintenance book_position receipt_end "
     "receipt_side receipt_market receipt_order receipt_price receipt_filled receipt_remaining "
     "uncross_low uncross_high uncross_level uncross_surplus uncross_lots uncross_fills "
     "uncross_changed uncross_short uncross_end uncross_dry uncross_real uncross_done tick "
