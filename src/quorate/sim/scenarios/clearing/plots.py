@@ -27,7 +27,7 @@ def draw(outcome: Outcome, path: Path) -> None:
     markets = outcome.scenario.markets
     wide = len(markets)
     figure = Figure(figsize=(11 if wide == 1 else 5.2 * wide, 9.5), layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     panels = figure.subplots(
         len(HEIGHTS), wide, sharex="col", squeeze=False, gridspec_kw={"height_ratios": HEIGHTS}
     )
@@ -111,7 +111,7 @@ def draw_liquidations(axis: Any, series: Series, times: list[float]) -> None:
         sums.append(total)
     other.plot(times, sums, color=COLOURS["deleveraged"], linewidth=1.2)
     other.set_ylabel("deleveraged\nso far, lots", color=COLOURS["deleveraged"])
-    other.set_ylim(0, 1.08 * max(total, 1))
+    other.set_ylim(0, 1.08 * max(total, 10))
     other.yaxis.set_major_formatter("{x:,.0f}")
     other.spines[["top"]].set_visible(False)
 
