@@ -91,7 +91,7 @@ def table_of(tree: dict[str, Any]) -> str:
     lines.append(
         f"{figures['accounts']:,} accounts, {figures['blocks']:,} blocks, "
         f"{figures['accounts_liquidated']:,} accounts liquidated in {figures['liquidated']:,} "
-        f"steps, {tree['receipts_checked']:,} receipts checked. State root `{tree['root'][:16]}`."
+        f"steps, {tree['receipts_checked']:,} receipts checked."
     )
     lines += ["", "| figure | expected | found | holds | why |", "|---|---|---|---|---|"]
     for each in tree["expected"]:

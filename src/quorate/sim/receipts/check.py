@@ -158,11 +158,13 @@ class Block:
             market = worth.markets[event["market"]]
             self.say(differs("the mark before", event["mark_before_ticks"], market.mark))
             market.mark = event["mark_ticks"]
+            worth.moved()
             market.risk["band_low_ticks"] = event["band_low_ticks"]
             market.risk["band_high_ticks"] = event["band_high_ticks"]
         elif kind == EventKind.FUNDED:
             feed = worth.markets[event["market"]].risk["feed"]
             self.say(funded(worth, event, worth.indexes[feed]))
+            worth.moved()
         elif kind == EventKind.FILL:
             self.fill(event)
         elif kind == EventKind.CANCELLED:

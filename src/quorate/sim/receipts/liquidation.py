@@ -200,15 +200,17 @@ class Steps:
         if self.round is not None and hedged == self.hedged:
             return
         if hedged and self.round is None:
-            first = round_of(self.worth, self.account, self.market, self.price, False)
+            first = round_of(self.worth, self.account, self.market, self.price, False, 1)
             if first:  # lots that hedge nothing were passed by
                 self.round = []
                 return
         elif self.round:
             self.round = []
             return
-        found = round_of(self.worth, self.account, self.market, self.price, hedged)
-        self.round, self.hedged = found[: self.places], hedged
+        self.hedged = hedged
+        self.round = round_of(
+            self.worth, self.account, self.market, self.price, hedged, self.places
+        )
 
     # --- after -------------------------------------------------------------------------------
     def liquidated(self, event: Event) -> Iterator[str]:

@@ -142,8 +142,10 @@ class Giver:
     profit_e6: int
 
 
-def round_of(worth: Worth, slot: int, market: int, price: int, hedged: bool) -> list[Giver]:
-    """Counterparties in the order in which a round takes them.
+def round_of(
+    worth: Worth, slot: int, market: int, price: int, hedged: bool, most: int
+) -> list[Giver]:
+    """Counterparties in the order in which a round takes them, so many at most.
 
     First round: lots that hedge nothing; second round: any. The highest profit over equity goes
     first, then the lower number. Nobody is wound up below zero.
@@ -151,17 +153,17 @@ def round_of(worth: Worth, slot: int, market: int, price: int, hedged: bool) -> 
     sign = 1 if worth.cell(slot, market).size > 0 else -1
     row = worth.markets[market]
     loss_lot = sign * (price - row.mark) * row.quantum_e6
-    found = []
-    for other in worth.holders_of(market, -sign):
-        equity = worth.equity(other, worth.bucket(other, market))
-        if other == slot or equity <= 0:
+    found: list[Giver] = []
+    for other in worth.ranked(market, -sign):
+        if len(found) == most:
+            break
+        if other == slot:
             continue
-        cell = worth.cell(other, market)
+        cell, equity = worth.cell(other, market), worth.equity(other, worth.bucket(other, market))
         profit = cell.size * row.mark * row.quantum_e6 + sign * cell.entry_e6
         lots = abs(cell.size) if hedged else worth.unhedged(other, market)
         if loss_lot > 0:
             lots = min(lots, equity // loss_lot)
         if lots:
-            found.append((Fraction(-profit, equity), other, Giver(other, lots, equity, profit)))
-    found.sort(key=lambda each: each[:2])
-    return [giver for _, _, giver in found]
+            found.append(Giver(other, lots, equity, profit))
+    return found

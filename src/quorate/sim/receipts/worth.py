@@ -4,8 +4,10 @@ Accounts are copied out of the image when they are first looked at. A *bucket* i
 (0) or the market of an isolated position.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from heapq import merge
 from typing import Any, Final
 
 import numpy as np
@@ -93,6 +95,9 @@ class Worth:
         self.vault = int(ledger["vault"])
         self.venue_e6 = int(ledger["insurance_e6"])
         feeds = image[Table.FEEDS].rows
+        # Slots that changed since the image, and accounts ranked by market and sign as it has them.
+        self.changed: set[int] = set()
+        self.rankings: dict[tuple[int, int], list[tuple[Fraction, int]]] = {}
         self.indexes = [int(price) for price in feeds["price_ticks"]]
         self.confidences = [int(each) for each in feeds["confidence_ppm"]]
 
@@ -117,16 +122,33 @@ class Worth:
             self.holders[slot] = found
         return found
 
-    def holders_of(self, market: int, sign: int) -> list[int]:
-        """Accounts that hold a position of that sign in a market, in order."""
-        key = self.positions["key"] == market
-        found = set(self.owners[key].tolist())
-        found.update(slot for slot, holder in self.holders.items() if market in holder.cells)
-        return sorted(
-            slot
-            for slot in found
-            if slot and self.cell(slot, market) and self.cell(slot, market).size * sign > 0
-        )
+    def ranked(self, market: int, sign: int) -> Iterator[int]:
+        """Accounts with a position of that sign and with equity, the highest score first.
+
+        Equal scores: the lower number. The order of those that have not changed is kept while
+        marks and funding stand; those that have are judged anew and merged in.
+        """
+        kept = self.rankings.get((market, sign))
+        if kept is None:
+            mine = (self.positions["key"] == market) & (self.positions["size"] * sign > 0)
+            kept = self.rankings[market, sign] = self.keys(self.owners[mine].tolist(), market, sign)
+        fresh = self.keys(sorted(self.changed), market, sign)
+        for _, slot in merge((each for each in kept if each[1] not in self.changed), fresh):
+            yield slot
+
+    def keys(self, slots: list[int], market: int, sign: int) -> list[tuple[Fraction, int]]:
+        """Sort accounts for `ranked`."""
+        found = []
+        for slot in slots:
+            if slot and self.cell(slot, market).size * sign > 0:
+                score = self.score(slot, market)
+                if score is not None:
+                    found.append((-score, slot))
+        return sorted(found)
+
+    def moved(self) -> None:
+        """A mark or a funding index has moved: nothing that was ranked stands."""
+        self.rankings.clear()
 
     def cell(self, slot: int, market: int) -> Cell:
         """A position; an empty one if the account has none."""
@@ -235,10 +257,12 @@ class Worth:
         if cell is not None and self.markets[market].risk["mode"]:
             self.move(slot, market, -self.owed(market, cell))
             cell.funding_index = self.markets[market].risk["funding_index"]
+            self.changed.add(slot)
 
     def move(self, slot: int, market: int, amount_e6: int) -> None:
         """Credit (or debit) the bucket to which a position belongs."""
         holder = self.holder(slot)
+        self.changed.add(slot)
         cell = holder.cells.get(market)
         if cell is not None and cell.isolated:
             cell.isolated_e6 += amount_e6
@@ -255,7 +279,7 @@ class Worth:
                 funding_index=self.markets[market].risk["funding_index"]
             )
         lot_e6 = price * self.markets[market].quantum_e6
-        self.move(slot, market, -lots * lot_e6 - fee_e6)
+        self.move(slot, market, -lots * lot_e6 - fee_e6)  # notes that the account has changed
         before = cell.size
         cell.size += lots
         if before * lots >= 0:
@@ -279,6 +303,7 @@ class Worth:
         cell = self.holder(slot).cells.get(market)
         if cell is not None and cell.orders:
             cell.orders -= 1
+            self.changed.add(slot)
             self.close_if_empty(slot, market)
 
 

@@ -27,7 +27,7 @@ def draw(outcome: Outcome, path: Path) -> None:
     markets = outcome.scenario.markets
     wide = len(markets)
     figure = Figure(figsize=(11 if wide == 1 else 5.2 * wide, 9.5), layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    canvas: Any = FigureCanvasAgg(figure)
     panels = figure.subplots(
         len(HEIGHTS), wide, sharex="col", squeeze=False, gridspec_kw={"height_ratios": HEIGHTS}
     )
@@ -111,7 +111,8 @@ def draw_liquidations(axis: Any, series: Series, times: list[float]) -> None:
         sums.append(total)
     other.plot(times, sums, color=COLOURS["deleveraged"], linewidth=1.2)
     other.set_ylabel("deleveraged\nso far, lots", color=COLOURS["deleveraged"])
-    other.set_ylim(bottom=0)
+    other.set_ylim(0, 1.08 * max(total, 10))
+    other.yaxis.set_major_formatter("{x:,.0f}")
     other.spines[["top"]].set_visible(False)
 
 
@@ -121,7 +122,7 @@ def draw_funds(
     """All insurance funds together, and what the vault holds."""
     axis.plot(times, [each / USD / USD for each in insurance], color=COLOURS["insurance"])
     axis.set_ylabel("insurance,\nmillion USD", color=COLOURS["insurance"])
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, 1.08 * max(*insurance, 1) / USD / USD)
     other = axis.twinx()
     held = [
         lots * mark * quantum_e6 / USD / USD

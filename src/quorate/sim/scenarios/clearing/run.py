@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from quorate.sim.receipts import Receipts
 from quorate.sim.scenarios.clearing.actors import Makers, Script, Takers, Voters
@@ -24,6 +24,13 @@ from quorate.types.codes import EventKind, Reject
 OPENING_MS: Final = 1_000  # between two blocks of the opening
 SENTENCES_MAX: Final = 20
 Progress = Callable[[int, int], None]
+
+
+class Actor(Protocol):
+    """Somebody who may send bundles into each block."""
+
+    def act(self, driver: Driver, now_ms: int) -> None:
+        """Queue what is to be in the next block."""
 
 
 @dataclass(slots=True)
@@ -114,8 +121,9 @@ class Run:
         for now_ms in range(-scenario.settle_ms + 1, scenario.run_ms, scenario.block_ms):
             if any(halt.from_ms <= now_ms < halt.until_ms for halt in scenario.halts):
                 continue
-            for part in (self.voters, *self.books, *self.takers, self.script):
-                part.act(driver, now_ms)
+            actors: list[Actor] = [self.voters, *self.books, *self.takers, self.script]
+            for actor in actors:
+                actor.act(driver, now_ms)
             events = self.block(begin_ms + now_ms)
             truth = [self.paths[market.feed].at(now_ms) for market in scenario.markets]
             record.see(driver.look, events, now_ms, truth)
