@@ -105,7 +105,8 @@ LEDGER = np.dtype(
         ("groups_free", "<i8"),
         ("changes_high", "<i8"),
         ("changes_live", "<i8"),
-        ("reserved", "<i8", (2,)),
+        ("block_ms", "<i8"),
+        ("reserved", "<i8"),
     ]
 )
 PARAMETERS = np.dtype(

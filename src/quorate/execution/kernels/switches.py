@@ -44,9 +44,14 @@ def switched(s, kind, account, state, before, until_ms):
 def gap_begin(s):
     """Phase 1: after a long gap all markets with a clearing house go into an auction."""
     now_ms = s.now[0]["time_ms"]
-    if s.parameters[0]["gap_auctions"] == 0 or s.chain[0]["height"] == 0:
+    ledger = s.ledger[0]
+    if ledger["feeds_high"] == 0:
         return
-    auction_ms = gap_auction_ms(now_ms - s.chain[0]["time_ms"])
+    before_ms = ledger["block_ms"]
+    ledger["block_ms"] = now_ms
+    if s.parameters[0]["gap_auctions"] == 0 or before_ms == 0:
+        return
+    auction_ms = gap_auction_ms(now_ms - before_ms)
     if auction_ms == 0:
         return
     for market in range(1, s.ledger[0]["risk_high"]):

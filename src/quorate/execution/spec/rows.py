@@ -65,6 +65,7 @@ class Ledger:
     groups_free: int = 0
     changes_high: int = 0
     changes_live: int = 0
+    block_ms: int = 0
 
 
 @dataclass(slots=True)

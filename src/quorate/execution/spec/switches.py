@@ -17,13 +17,19 @@ from quorate.types.records import Table
 def gap_begin(c: Context) -> None:
     """Phase 1: after a long gap between blocks every market with a clearing house goes into an
     auction, and withdrawals are gated (FORMULAS 7, long blocks).
+
+    The ledger holds the time of the block before: the chain row, which is written when a block's
+    roots are, is behind while a replica catches up without hashing every block.
     """
-    chain = c.t.row(Table.CHAIN, 0)
     ledger = c.t.row(Table.LEDGER, 0)
     parameters = c.t.row(Table.PARAMETERS, 0)
-    if not parameters.gap_auctions or not chain.height:
+    if not ledger.feeds_high:
         return
-    auction_ms = risk_rules.gap_auction_ms(c.time_ms - chain.time_ms)
+    before_ms, ledger.block_ms = ledger.block_ms, c.time_ms
+    c.t.put(Table.LEDGER, 0, ledger)
+    if not parameters.gap_auctions or not before_ms:
+        return
+    auction_ms = risk_rules.gap_auction_ms(c.time_ms - before_ms)
     if not auction_ms:
         return
     for slot in range(1, ledger.risk_high):
