@@ -4,12 +4,17 @@ from quorate.execution.rules import notional
 from quorate.execution.wide import mul_div_ceil, mul_div_floor
 from quorate.types.limits import OPEN_INTEREST_MAX_E6, PPM
 
+LOTS_SMALL, LOT_SMALL_E6 = 2**31, 2**30
+assert LOTS_SMALL * LOT_SMALL_E6 <= OPEN_INTEREST_MAX_E6
+
 
 def open_interest_worth(lots: int, mark: int, quantum_e6: int) -> int:
     """Worth of a market's open interest at the mark, at most OPEN_INTEREST_MAX_E6 (FORMULAS 4)."""
     lot_e6 = mark * quantum_e6
-    if lot_e6 > 0 and lots > OPEN_INTEREST_MAX_E6 // lot_e6:
-        return OPEN_INTEREST_MAX_E6
+    # Without a division where two small factors cannot pass the bound: this runs for every order.
+    if (lots >= LOTS_SMALL or lot_e6 >= LOT_SMALL_E6) and lot_e6 > 0:
+        if lots > OPEN_INTEREST_MAX_E6 // lot_e6:
+            return OPEN_INTEREST_MAX_E6
     return lots * lot_e6
 
 
