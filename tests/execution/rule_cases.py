@@ -133,6 +133,7 @@ CASES: dict[str, Callable[[Random], Row]] = {
     "products_in_order": order_row,
     "median3": drawn((0, PRICE), (0, PRICE), (0, PRICE)),
     "mark_candidate": drawn((0, PRICE), (0, PRICE), (0, PRICE), (0, PRICE)),
+    "mark_near_index": drawn((1, PRICE), (1, PRICE), (1, lim.MARGIN_RATE_MAX_PPM)),
     "clamp_move": drawn((0, PRICE), (1, PRICE), (0, lim.CLAMP_MAX_PPM)),
     "ema_weight_e9": drawn((-1, TIME), (-1, TIME)),
     "ema_step": drawn(FP, FP, (-1, TIME), (-1, TIME)),

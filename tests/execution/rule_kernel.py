@@ -32,6 +32,7 @@ from quorate.execution.kernels.scalars import (
     liquidation_price,
     margin_with_mark_holds,
     mark_candidate,
+    mark_near_index,
     median3,
     mul_div_ceil,
     mul_div_floor,
@@ -81,6 +82,7 @@ NAMES = (
     "insurance_delta",
     "liquidation_price",
     "unhedged_lots",
+    "mark_near_index",
 )
 
 
@@ -161,7 +163,9 @@ def margin_value(op, x):
         return i8(insurance_delta(x[0], x[1], x[2]))
     if op == 32:
         return i8(liquidation_price(x[0], x[1], x[2], x[3], x[4], x[5]))
-    return i8(unhedged_lots(x[0], x[1], x[2], x[3]))
+    if op == 33:
+        return i8(unhedged_lots(x[0], x[1], x[2], x[3]))
+    return i8(mark_near_index(x[0], x[1], x[2]))
 
 
 @kernel("void(int64, int64[:, ::1], int64[::1])")

@@ -142,6 +142,21 @@ def test_formulas_2_clamp_of_one_percent(
 
 
 @pytest.mark.parametrize(
+    ("candidate", "rate_ppm", "mark"),
+    [
+        (10_200, 12_500, 10_200),  # leverage 40: within 2.5 %
+        (10_251, 12_500, 10_250),
+        (9_000, 12_500, 9_750),
+        (13_000, 250_000, 12_000),  # leverage 2: never more than 20 %
+        (1, 500_000, 8_000),
+        (10_001, 1, 10_000),
+    ],
+)
+def test_formulas_2_mark_stays_near_its_index(candidate: int, rate_ppm: int, mark: int) -> None:
+    assert r.mark_near_index(candidate, 10_000, rate_ppm) == mark
+
+
+@pytest.mark.parametrize(
     ("dt_ms", "tau_ms", "weight_e9"),
     [
         (0, 150_000, 0),

@@ -18,6 +18,7 @@ from quorate.types.limits import (
     FUNDING_INDEX_MAX,
     FUNDING_SHIFT_MAX,
     FUNDING_WORTH_MAX_E6,
+    MARK_REACH_MAX_PPM,
     PPM,
     PREMIUM_MAX_E9,
     PRICE_TICKS_MAX,
@@ -72,6 +73,25 @@ def mark_candidate(oracle_based: int, book: int, external: int, book_ema: int) -
     if book_ema > 0:
         return median3(first, second, book_ema)
     return (first + second) // 2
+
+
+def mark_near_index(candidate: int, index: int, rate_ppm: int) -> int:
+    """A mark's candidate, brought to within min(1 / leverage, 20 %) of the index (FORMULAS 2).
+
+    rate_ppm: maintenance rate of the first tier, half of 1 / leverage. Two of the three prices may
+    be those of a thin book, which a few lots move; the index is what the voters agree on. Rounding
+    is towards the index. Bounds: 0 < index, candidate <= PRICE_TICKS_MAX.
+    """
+    reach_ppm = 2 * rate_ppm
+    if reach_ppm > MARK_REACH_MAX_PPM:
+        reach_ppm = MARK_REACH_MAX_PPM
+    low = index - reach_ppm * (index // PPM) - reach_ppm * (index % PPM) // PPM
+    high = index + reach_ppm * (index // PPM) + reach_ppm * (index % PPM) // PPM
+    if candidate < low:
+        return low
+    if candidate > high:
+        return high
+    return candidate
 
 
 def clamp_move(before: int, candidate: int, most_ppm: int) -> int:

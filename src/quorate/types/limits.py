@@ -91,6 +91,7 @@ FUNDING_SHIFT_MAX: Final = 30
 FUNDING_WORTH_MAX_E6: Final = 2**44  # of one lot, times 2**shift
 FUNDING_INDEX_MAX: Final = 2**61  # either sign
 OPEN_INTEREST_MAX_E6: Final = 2**61
+MARK_REACH_MAX_PPM: Final = 200_000  # of a mark from its index
 CLAMP_MAX_PPM: Final = PPM  # the move of a mark in one update
 BAND_MAX_PPM: Final = 9 * PPM  # the upper end of a price band; the lower ends at the whole price
 ADDON_MAX_PPM: Final = 9 * PPM  # of the initial margin, at no confidence

@@ -11,10 +11,11 @@ from quorate.execution.kernels.scalars import (
     ema_step,
     ema_ticks,
     mark_candidate,
+    mark_near_index,
     median3,
 )
 from quorate.types.codes import EventKind
-from quorate.types.limits import EMA_SCALE
+from quorate.types.limits import EMA_SCALE, TIERS_PER_SCHEDULE
 
 i8 = np.int64
 MARKED = int(EventKind.MARKED)
@@ -92,6 +93,8 @@ def mark_tick(s, market):
         external = row["price_max_ticks"]
     average = ema_ticks(risk["book_ema_fp"])
     candidate = priced(s, market, mark_candidate(based, book, external, average))
+    first = s.margin_tiers[row["margin_schedule"] * TIERS_PER_SCHEDULE]
+    candidate = mark_near_index(candidate, index, first["rate_ppm"])
     before = row["mark_ticks"]
     mark = clamp_move(before, candidate, risk["mark_clamp_ppm"])
     risk["external_ticks"] = external

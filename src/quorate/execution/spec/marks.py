@@ -1,4 +1,4 @@
-"""Marks (FORMULAS 2): the median of three prices, moved by at most so much in one tick.
+"""Marks (FORMULAS 2): the median of three prices, near the index, moved so much a tick at most.
 
 The three are the index plus an average of how far the book stands from it, the book itself, and the
 price elsewhere. Only a market under no guard gets a mark; only a book in continuous trading is
@@ -13,7 +13,7 @@ from quorate.execution.spec.rows import Market
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import Mode, Phase
 from quorate.types.codes import EventKind
-from quorate.types.limits import EMA_SCALE
+from quorate.types.limits import EMA_SCALE, TIERS_PER_SCHEDULE
 from quorate.types.records import Table
 
 
@@ -40,6 +40,8 @@ def mark_tick(c: Context, slot: int) -> None:
     external = min(feed.external_ticks, market.price_max_ticks)
     average = risk_rules.ema_ticks(risk.book_ema_fp)
     candidate = priced(risk_rules.mark_candidate(based, book, external, average), market)
+    first = c.t.row(Table.MARGIN_TIERS, market.margin_schedule * TIERS_PER_SCHEDULE)
+    candidate = risk_rules.mark_near_index(candidate, index, first.rate_ppm)
     before = market.mark_ticks
     mark = risk_rules.clamp_move(before, candidate, risk.mark_clamp_ppm)
     risk.external_ticks = external
