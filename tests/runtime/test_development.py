@@ -45,18 +45,20 @@ def test_a_newcomer_needs_no_oracle_for_thirty_days() -> None:
     x.ok("ann", bought(590_000, 20))
     assert fills(x.ok("bob", sold(590_000, 20))) == [(1, 20, 590_000)]
     assert (mark(x), guard(x)) == (600_000, Guard.NO_LIQUIDATION)
-    x.ok("ann", bought(590_000, 20), step_ms=29 * DAY_MS)
-    assert fills(x.ok("bob", sold(590_000, 20), step_ms=600_000))
-    assert mark(x) == 600_000
-    found = x.code("ann", bought(590_000, 20), step_ms=DAY_MS)
-    assert found == Reject.INDEX_MISSING_MARKET_HALTED
+    x.rows(step_ms=29 * DAY_MS)
+    x.ok("ann", bought(590_000, 20))
+    assert fills(x.ok("bob", sold(590_000, 20)))
+    assert (mark(x), guard(x)) == (600_000, Guard.NO_LIQUIDATION)
+    x.rows(step_ms=DAY_MS)
+    assert x.code("ann", bought(590_000, 20)) == Reject.INDEX_MISSING_MARKET_HALTED
 
 
 def test_the_oracles_vote_moves_the_mark_without_an_auction() -> None:
     genesis = development.cleared_genesis()
     x = Exchange(genesis)
-    x.ok("ann", c.Faucet(10_000 * USD), step_ms=DAY_MS)
-    x.ok("ann", bought(590_000, 20), step_ms=DAY_MS)
+    x.ok("ann", c.Faucet(10_000 * USD))
+    x.rows(step_ms=DAY_MS)
+    x.ok("ann", bought(590_000, 20))
     vote = c.VotePrice(0, 603_000, 603_000)
     x.rows(x.row(genesis.oracle, vote))
     events = x.rows()
