@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from quorate.codec.commands import SetMark, VotePrice, decode_commands
 from quorate.codec.genesis import genesis_hash
 from quorate.execution.machine import SpecMachine, genesis_image
 from quorate.replica.executor import Executor
@@ -15,10 +16,19 @@ from quorate.runtime import development
 from quorate.sim.demo.audit import Audit, audited, disagreements, doubled, lost
 from quorate.sim.demo.forge import flipped, redigested
 from quorate.sim.demo.ledger import Ledger, Name
-from quorate.sim.demo.market import Market, Venue
+from quorate.sim.demo.market import (
+    LEVERAGE,
+    LEVERED,
+    LEVERED_ROUND,
+    SLIDE_ROUNDS,
+    Market,
+    Venue,
+    market_of,
+)
 from quorate.storage.log import Identity
 from quorate.types.blocks import MarketSpec
 from quorate.types.codes import Reject
+from quorate.types.limits import PPM
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECONDS = 8
@@ -59,6 +69,10 @@ def test_the_story_comes_to_a_good_end(tmp_path_factory: pytest.TempPathFactory)
     assert 0 < found["latency_p50_ms"] <= found["latency_p99_ms"]
     assert len(found["state_root"]) == 64 and found["log_bytes"] > 0
     assert proof["verified"] and proof["forged_refused"] and len(proof["forged"]) == 2
+    cleared, receipt = found["cleared"], found["receipt"]
+    assert cleared["marks"] >= 4 and cleared["traders"] == 1 and cleared["steps"] >= 1
+    assert receipt["verified"] and "  kind: liquidated" in receipt["words"]
+    assert "is liquidated" in run.stdout
     mistakes = (
         Reject.BUNDLE_EXPIRED_SIGN_AGAIN,
         Reject.PRICE_MUST_BE_MULTIPLE_OF_TICK,
@@ -87,6 +101,30 @@ def test_the_same_seed_writes_the_same_drafts() -> None:
 
     assert written(3) == written(3)
     assert written(3) != written(4)
+
+
+def test_the_oracle_votes_where_there_is_a_feed_and_sets_the_mark_elsewhere() -> None:
+    market = market_of(development.cleared_genesis(), 3)
+    votes = decode_commands(market.marks().commands)
+    mids = [venue.mid for venue in market.venues]
+    assert votes == [
+        VotePrice(0, mids[0], mids[0]), VotePrice(1, mids[1], mids[1]), SetMark(4, mids[2])
+    ]  # fmt: skip
+    assert {type(each) for each in decode_commands(
+        market_of(development.genesis(), 3).marks().commands
+    )} == {SetMark}  # fmt: skip
+
+
+def test_who_is_levered_buys_before_the_slide_and_cannot_outlast_it() -> None:
+    market = market_of(development.cleared_genesis(), 3)
+    first, buys = market.venues[0], 0
+    for number in range(1, SLIDE_ROUNDS.stop + 1):
+        if number == SLIDE_ROUNDS.start:
+            before = first.mid
+        buys += sum(draft.signer == LEVERED for draft in market.round())
+        assert buys == (number >= LEVERED_ROUND)
+    fallen_ppm = (before - first.mid) * PPM // before
+    assert PPM // 40 // 2 < fallen_ppm < PPM // LEVERAGE
 
 
 def test_quotes_stand_on_their_side_of_the_mid_and_on_the_tick() -> None:

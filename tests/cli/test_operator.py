@@ -230,7 +230,7 @@ def test_init_that_fails_leaves_nothing_and_can_be_repeated(tmp_path: Path) -> N
             assert [found.name for found in tmp_path.iterdir()] == ["empty"]
             assert not list((tmp_path / "empty").iterdir())
         assert run("init", path)[0] == 0
-        assert read_home(path).genesis == development.genesis()
+        assert read_home(path).genesis == development.cleared_genesis()
         if path.parent != tmp_path:
             shutil.rmtree(path.parent)
 

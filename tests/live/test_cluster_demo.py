@@ -51,6 +51,10 @@ def test_the_story_comes_to_a_good_end(tmp_path_factory: pytest.TempPathFactory)
     proof = found["proof"]
     assert proof["verified"] and proof["forged_refused"] and len(proof["forged"]) == 2
     assert "signed by 3 of 4 validators" in proof["words"][0]
+    cleared, receipt = found["cleared"], found["receipt"]
+    assert cleared["marks"] >= 4 and cleared["traders"] == 1 and cleared["steps"] >= 1
+    assert receipt["verified"] and "  kind: liquidated" in receipt["words"]
+    assert "signed by 3 of 4 validators" in receipt["words"][0] and "is liquidated" in output
     assert "validator 3  " in output and "All right" in output and "kill -9" in output
     assert "\x1b" not in output
 

@@ -7,7 +7,6 @@ from quorate.replica.ledger import Ledger
 from quorate.replica.query import answer
 from quorate.runtime import development
 from quorate.types.clearing import GLOBALS, RISK_PARAMETERS
-from quorate.types.clearing_spec import GlobalSpec
 from quorate.types.records import Table
 from tests.replica import world
 
@@ -30,7 +29,7 @@ def test_a_market_tells_its_risk_and_its_bands() -> None:
 def test_the_venue_tells_its_numbers_feeds_and_voters() -> None:
     found = asked(cleared=True, ask="clearing")
     assert {name: found[name] for name in GLOBALS} == {
-        name: getattr(GlobalSpec(), name) for name in GLOBALS
+        name: getattr(development.clearing().numbers, name) for name in GLOBALS
     }
     assert [feed["name"] for feed in found["feeds"]] == ["BTC", "ETH"]
     (voter,) = found["voters"]

@@ -17,7 +17,18 @@ from typing import Final
 from rich.console import RenderableType
 
 from quorate.cli.demo_cluster_audit import whole_audit
-from quorate.cli.demo_parts import PROOF_NAME, DemoFailed, counted_money, judged
+from quorate.cli.demo_parts import (
+    LIQUIDATION_S_MAX,
+    PROOF_NAME,
+    RECEIPT_NAME,
+    DemoFailed,
+    cleared,
+    counted_money,
+    judged,
+    liquidation_seen,
+    liquidation_words,
+    receipt_judged,
+)
 from quorate.cli.demo_traffic import Traffic
 from quorate.replica.errors import AuditFailed, ReplayRefused
 from quorate.runtime.development import BTC_PERP
@@ -30,9 +41,8 @@ from quorate.runtime.validators import validator_set
 from quorate.sim.demo.audit import doubled, lost
 from quorate.sim.demo.cluster_summary import ClusterResult, Kill, Row, summary
 from quorate.sim.demo.ledger import Ledger, Signer
-from quorate.sim.demo.market import Market, address
+from quorate.sim.demo.market import address, market_of
 from quorate.sim.demo.screen import Shown, View, clock
-from quorate.types.codes import MarketKind
 
 SHOWN: Final = Shown(BTC_PERP, "BTC-PERP", 10, 10_000)
 PHASES: Final = ("open", "trade", "kill -9", "catch up", "kill the leader", "catch up", "prove")
@@ -70,10 +80,8 @@ class ClusterDemo:
         self.load: asyncio.Task[None] | None = None
         self.began_s = 0.0  # when the market opened
         self.traded_s = 0.0
-        genesis = homes[0].genesis
-        markets = dict(enumerate(genesis.markets, 1))
-        perpetuals = {n: spec for n, spec in markets.items() if spec.kind == MarketKind.PERPETUAL}
-        self.market = Market(seed, perpetuals, len(markets))
+        self.market = market_of(homes[0].genesis, seed)
+        self.liquidated = False
 
     def tell(self, sentence: str) -> None:
         """Add a sentence to the story."""
@@ -114,6 +122,8 @@ class ClusterDemo:
                 await self.until(0.55 * seconds)
                 await self.crash(leader=True)
                 await self.until(seconds)
+                while not self.liquidated and self.elapsed_s() < seconds + LIQUIDATION_S_MAX:
+                    await self.until(0)
                 await self.settled()
             finally:
                 await self.close()
@@ -168,9 +178,12 @@ class ClusterDemo:
             return
         best = max(running, key=lambda it: it.height)
         view.height, view.root = best.height, best.root
+        client = self.watch.clients[best.index]
+        if not self.liquidated and await liquidation_seen(client):
+            self.liquidated = True
+            self.tell(liquidation_words(self.market))
         if not self.live:
             return
-        client = self.watch.clients[best.index]
         view.orders_open = (await client.ask("status"))["orders_open"]
         depth = await client.ask("depth", market=number, levels=LEVELS_SHOWN)
         view.bids, view.asks = depth["bids"], depth["asks"]
@@ -368,6 +381,8 @@ class ClusterDemo:
         assert first.consensus is not None
         keys, path = validator_set(first.consensus).keys, self.folder / PROOF_NAME
         result.findings += await judged(result.proof, path, first.genesis_hash, keys)
+        result.cleared, path = cleared(audit), self.folder / RECEIPT_NAME
+        result.findings += await receipt_judged(result.receipt, audit, self.homes, path, keys)
 
     # --- before the audience ---------------------------------------------------------------------
     def picture(self, width: int, height: int) -> RenderableType:

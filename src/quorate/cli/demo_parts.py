@@ -1,4 +1,4 @@
-"""What the demo of one node and that of four validators share: waiting, money, the proof."""
+"""What the demo of one node and that of four validators share: waiting, money, the proofs."""
 
 import asyncio
 import json
@@ -9,17 +9,23 @@ from pathlib import Path
 from typing import Final
 
 from quorate.commitment import verifier
+from quorate.runtime.certified import agreement
 from quorate.runtime.client import AsyncClient
 from quorate.runtime.config import CONFIG_TEXT
+from quorate.runtime.home import Home
+from quorate.runtime.proving import prove
+from quorate.sim.demo.audit import Audit
 from quorate.sim.demo.forge import flipped, redigested
-from quorate.sim.demo.market import Market
-from quorate.sim.demo.summary import Proof
+from quorate.sim.demo.market import LEVERAGE, SLIDE_PPM, Market
+from quorate.sim.demo.summary import Cleared, Proof
 
 # No snapshots, so that the log stays whole and can be executed again from genesis.
 DEMO_CONFIG: Final = CONFIG_TEXT.replace("every_blocks = 10000", "every_blocks = 0")
 assert DEMO_CONFIG != CONFIG_TEXT
 PATIENCE_S: Final = 60.0
 PROOF_NAME: Final = "account.proof"
+RECEIPT_NAME: Final = "liquidation.proof"
+LIQUIDATION_S_MAX: Final = 30.0  # after the market's time, to see a liquidation
 
 
 class DemoFailed(Exception):
@@ -28,7 +34,10 @@ class DemoFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """What the accounts hold. delta_e6: cash and fees less deposits; lots_delta: long - short."""
+    """What there is. delta_e6: all of it less deposits; lots_delta: long - short.
+
+    All of it: cash and isolated margin, fees, insurance funds, funding pools.
+    """
 
     accounts: int
     delta_e6: int
@@ -36,17 +45,77 @@ class Money:
 
 
 async def counted_money(client: AsyncClient, market: Market) -> Money:
-    """Add up all cash and all positions as a node shows them. Raises NodeGone."""
+    """Add up all money and all positions as a node shows them. Raises NodeGone."""
     status = await client.ask("status")
     asset = (await client.ask("assets"))["assets"][0]
-    cash, lots = 0, dict.fromkeys((venue.number for venue in market.venues), 0)
+    money = status["fees_e6"] + (await client.ask("clearing"))["insurance_e6"]
+    for listed in (await client.ask("markets"))["markets"]:
+        if "risk" in listed:
+            money += listed["risk"]["insurance_e6"] + listed["risk"]["funding_pool_e6"]
+    lots = dict.fromkeys((venue.number for venue in market.venues), 0)
     for number in range(1, status["accounts"] + 1):
         account = await client.ask("account", account=number)
-        cash += account["cash_e6"]
+        money += account["cash_e6"]
         for position in account["positions"]:
+            money += position["isolated_e6"]
             lots[position["key"]] += position["size"]
-    delta_e6 = cash + status["fees_e6"] - (asset["deposited"] - asset["withdrawn"])
+    delta_e6 = money - (asset["deposited"] - asset["withdrawn"])
     return Money(status["accounts"], delta_e6, sum(abs(total) for total in lots.values()))
+
+
+def cleared(audit: Audit) -> Cleared:
+    """Sum up what the clearing house did by the log."""
+    return Cleared(audit.marks, len(audit.traders_liquidated), len(audit.liquidated))
+
+
+async def liquidation_seen(client: AsyncClient) -> bool:
+    """Say whether a liquidation has left its traces. Raises NodeGone."""
+    risks = [listed.get("risk", {}) for listed in (await client.ask("markets"))["markets"]]
+    if any(risk.get("insurance_e6") for risk in risks):
+        return True
+    vault = (await client.ask("clearing"))["vault"]
+    return bool((await client.ask("account", account=vault))["positions"])
+
+
+def liquidation_words(market: Market) -> str:
+    """Write what has led to the liquidation."""
+    name = market.venues[0].spec.name
+    return (
+        f"{name} slid by {SLIDE_PPM / 10_000:.1f} %: who held it with {LEVERAGE} times its money "
+        "is liquidated"
+    )
+
+
+async def receipt_judged(
+    proof: Proof, audit: Audit, homes: Sequence[Home], path: Path, signers: Sequence[bytes]
+) -> list[str]:
+    """Export the event of a liquidation and have the stand-alone verifier check it.
+
+    Of validators' homes, the first event at whose height one of them holds a quorum's certificate.
+    Fills `proof` in; gives what was found wrong, in sentences.
+    """
+    if not audit.liquidated:
+        return ["nobody was liquidated"]
+    text = await asyncio.to_thread(receipt, homes, audit.liquidated)
+    if not text:
+        return ["no event of a liquidation is at a height that a quorum certified"]
+    path.write_text(text, encoding="ascii")
+    proof.bytes = len(text)
+    code, proof.words = await verdict(path, homes[0].genesis_hash, signers)
+    proof.verified = code == 0
+    if proof.verified and "  kind: liquidated" in proof.words:
+        return []
+    return [f"the receipt of a liquidation was not verified: {' '.join(proof.words)}"]
+
+
+def receipt(homes: Sequence[Home], events: Sequence[tuple[int, int]]) -> str:
+    """Prove the first of the events that a home has a signed height for; none: an empty text."""
+    for home in homes:
+        certified = None if home.consensus is None else set(agreement(home).heights)
+        for height, index in events:
+            if certified is None or height in certified:
+                return prove(home, {"event": (height, index)})
+    return ""
 
 
 async def judged(

@@ -18,11 +18,17 @@ from rich.console import RenderableType
 
 from quorate.cli.demo_parts import (
     DEMO_CONFIG,
+    LIQUIDATION_S_MAX,
     PATIENCE_S,
     PROOF_NAME,
+    RECEIPT_NAME,
     DemoFailed,
+    cleared,
     counted_money,
     judged,
+    liquidation_seen,
+    liquidation_words,
+    receipt_judged,
 )
 from quorate.execution.machine import genesis_image
 from quorate.replica.errors import AuditFailed, ReplayRefused
@@ -35,10 +41,9 @@ from quorate.runtime.home import Home, init_home, signer_of
 from quorate.runtime.recover import executor_of
 from quorate.sim.demo.audit import Audit, audited, disagreements, doubled, lost
 from quorate.sim.demo.ledger import Ledger, Sent, Signer
-from quorate.sim.demo.market import Market, address
+from quorate.sim.demo.market import address, market_of
 from quorate.sim.demo.screen import Shown, View, clock, picture, plain_line
 from quorate.sim.demo.summary import Result, summary
-from quorate.types.codes import MarketKind
 from quorate.types.limits import INT64_MAX
 
 SHOWN: Final = Shown(BTC_PERP, "BTC-PERP", 10, 10_000)
@@ -124,9 +129,8 @@ class Demo:
         self.tasks: dict[int, asyncio.Task[None]] = {}
         self.began_s = 0.0  # when the market opened
         self.up_s = 0.0
-        markets = dict(enumerate(home.genesis.markets, 1))
-        perpetuals = {n: spec for n, spec in markets.items() if spec.kind == MarketKind.PERPETUAL}
-        self.market = Market(seed, perpetuals, len(markets))
+        self.market = market_of(home.genesis, seed)
+        self.liquidated = False
 
     def tell(self, sentence: str) -> None:
         """Add a sentence to the story."""
@@ -148,6 +152,8 @@ class Demo:
                 await self.crash()
                 least_s = time.monotonic() + AFTER_CRASH_SHARE * seconds
                 await self.trading(max(end_s, least_s), 4)
+                while not self.liquidated and time.monotonic() < end_s + LIQUIDATION_S_MAX:
+                    await self.trading(time.monotonic() + 1, 4)
                 await self.settled()
             await self.ending()
         except (DemoFailed, ReplayRefused, AuditFailed) as error:
@@ -233,6 +239,9 @@ class Demo:
         view.trades = (await self.client.ask("trades", market=number, count=TRADES_SHOWN))["trades"]
         if view.trades:
             view.last_ticks = view.trades[0]["price"]
+        if not self.liquidated and await liquidation_seen(self.client):
+            self.liquidated = True
+            self.tell(liquidation_words(self.market))
 
     def seen(self, height: int, root: str) -> None:
         """Remember the root that the node named for a height."""
@@ -397,7 +406,11 @@ class Demo:
         result.latency_p99_ms = ledger.latency_ms(99)
         result.lost, result.doubled = len(lost(audit, ledger)), len(doubled(audit))
         result.log_bytes = audit.log_bytes
+        result.cleared = cleared(audit)
         await self.prove(audit.height)
+        result.findings += await receipt_judged(
+            result.receipt, audit, [self.home], self.home.path / RECEIPT_NAME, [self.signed_by]
+        )
 
     async def audit(self, height_last: int) -> Audit:
         """Execute the log again, on a thread of its own. Raises as `audited`."""

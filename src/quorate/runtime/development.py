@@ -13,7 +13,11 @@ from quorate.types.clearing_spec import (
     VoterSpec,
 )
 from quorate.types.codes import MarketKind, OrderRule
-from quorate.types.limits import ORDERS_EXAMINED_PER_COMMAND_MAX, ORDERS_PER_ACCOUNT_MAX
+from quorate.types.limits import (
+    DAY_MS,
+    ORDERS_EXAMINED_PER_COMMAND_MAX,
+    ORDERS_PER_ACCOUNT_MAX,
+)
 
 CHAIN_ID = 7_777
 TIME_MS = 1_700_000_000_000
@@ -56,8 +60,13 @@ def markets() -> tuple[MarketSpec, ...]:
 def clearing() -> ClearingSpec:
     """Describe a clearing house for the two perpetuals; the oracle's key is the one voter.
 
+    Nobody has to run an oracle to trade here: the feeds begin with the markets' marks, and these
+    prices serve until a vote comes, for thirty days after the first block. Meanwhile marks stand
+    still and nobody is liquidated. A vote counts for a minute; while one does, marks move, funding
+    runs and liquidations happen.
+
     A tick a second. Both markets may move by 5 % within a minute and 10 % within ten before an
-    auction. The vault takes over up to 50 million USD in a market.
+    auction. The vault takes over up to 50 million USD in a market, if somebody gives it money.
     """
     bands = (BandSpec(60_000, 50_000, 50_000, 15_000), BandSpec(600_000, 100_000, 100_000, 60_000))
     deep = RiskSpec(
@@ -73,7 +82,7 @@ def clearing() -> ClearingSpec:
         vault=key_address(role_key("vault")),
         feeds=(FeedSpec("BTC", 600_000), FeedSpec("ETH", 300_000)),
         voters=(VoterSpec(key_address(role_key("oracle")), 1),),
-        numbers=GlobalSpec(),
+        numbers=GlobalSpec(fresh_ms=60_000, reduce_ms=30 * DAY_MS, halt_ms=30 * DAY_MS),
         markets=(deep, replace(deep, market=ETH_PERP, feed=1)),
     )
 

@@ -312,7 +312,7 @@ def init_home(
     if names_in(path):
         raise HomeRefused(f"{path} is not empty; choose a new folder.")
     if genesis_path is None:
-        genesis = development.genesis()
+        genesis = development.cleared_genesis()
     else:
         genesis, _ = read_genesis(genesis_path)
     keys = {CHECKPOINT_KEY: fresh_key(), **role_keys(genesis_path)}

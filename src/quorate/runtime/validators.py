@@ -108,7 +108,7 @@ def init_validators(
     if names_in(folder):
         raise HomeRefused(f"{folder} is not empty; choose a new folder.")
     if genesis_path is None:
-        genesis = development.genesis()
+        genesis = development.cleared_genesis()
     else:
         genesis, _ = read_genesis(genesis_path)
     keys = [Keys(fresh_key(), secrets.token_bytes(SEED_BYTES)) for _ in range(count)]

@@ -188,7 +188,7 @@ RISK_BOUNDS: Final = (
 GLOBAL_BOUNDS: Final = (
     (0, DAY_MS),  # tick_ms
     (1, DAY_MS),  # fresh_ms
-    (1, DAY_MS),  # reduce_ms
+    (1, 30 * DAY_MS),  # reduce_ms
     (1, 30 * DAY_MS),  # halt_ms
     (1, PPM),  # quorum_ppm
     (1, PPM),  # outlier_ppm

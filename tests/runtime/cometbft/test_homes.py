@@ -81,7 +81,7 @@ def test_the_genesis_binds_ours(folder: Path) -> None:
     homes = made(folder)
     trees = [comet_genesis(home) for home in homes]
     assert trees[1:] == trees[:-1]
-    tree, ours = trees[0], development.genesis()
+    tree, ours = trees[0], development.cleared_genesis()
     assert tree["app_state"] == {"app_genesis": genesis_hash(ours).hex(), "chain_id": "7777"}
     assert tree["chain_id"] == f"quorate-7777-{genesis_hash(ours).hex()[:16]}"
     assert (tree["initial_height"], tree["app_hash"]) == ("1", "")

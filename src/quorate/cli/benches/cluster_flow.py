@@ -17,7 +17,7 @@ from quorate.types.blocks import Item
 from quorate.types.codes import Op, Side, Tif
 from quorate.types.limits import COMMAND_BYTES
 
-MID: Final = 1_000_000
+MID: Final = 600_000  # near the index: further away orders are refused, or begin an auction
 MARKET: Final = 1  # BTC-PERP of the development chain, tick 0.1 USD
 FUNDS_E6: Final = 10**12
 PLACES, CANCELS, MODIFIES, TAKES = 24, 16, 4, 6

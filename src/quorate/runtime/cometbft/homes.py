@@ -176,7 +176,9 @@ def init_comet(
     peers = endpoints(count, hosts, PORT_BASE if port_base is None else port_base, PORTS_EACH)
     if names_in(folder):
         raise HomeRefused(f"{folder} is not empty; choose a new folder.")
-    genesis = development.genesis() if genesis_path is None else read_genesis(genesis_path)[0]
+    genesis = (
+        development.cleared_genesis() if genesis_path is None else read_genesis(genesis_path)[0]
+    )
     keys = [
         CometKeys(secrets.token_bytes(SEED_BYTES), secrets.token_bytes(SEED_BYTES))
         for _ in range(count)
@@ -209,7 +211,9 @@ def init_comet_node(
     """
     if names_in(path):
         raise HomeRefused(f"{path} is not empty; choose a new folder.")
-    genesis = development.genesis() if genesis_path is None else read_genesis(genesis_path)[0]
+    genesis = (
+        development.cleared_genesis() if genesis_path is None else read_genesis(genesis_path)[0]
+    )
     with begun(path):
         text = cometbft_text(config_text, RPC_DEFAULT)
         home = founded(path, genesis, text, role_keys(genesis_path))

@@ -16,14 +16,20 @@ from quorate.replica.records import block_read
 from quorate.replica.replay import Replay
 from quorate.sim.demo.ledger import Ledger, Name
 from quorate.storage.log import Identity, Kind, SegmentScan
+from quorate.types.clearing_codes import LiquidationStep
 from quorate.types.codes import EventKind
 
 LISTED_MAX: Final = 3
+CLOSING_STEPS: Final = (int(LiquidationStep.SOLD_ON_BOOK), int(LiquidationStep.TAKEN_BY_VAULT))
 
 
 @dataclass
 class Audit:
-    """What the log says. roots: of every height; executed: how often each bundle did."""
+    """What the log says. roots: of every height; executed: how often each bundle did.
+
+    marks: how many the clearing house set. liquidated: height and index of every event in which a
+    position was sold on the book or taken over by the vault; traders_liquidated: whose.
+    """
 
     height: int = 0
     root: str = ""
@@ -32,6 +38,9 @@ class Audit:
     log_bytes: int = 0
     roots: dict[int, str] = field(default_factory=dict)
     executed: Counter[Name] = field(default_factory=Counter)
+    marks: int = 0
+    liquidated: list[tuple[int, int]] = field(default_factory=list)
+    traders_liquidated: dict[int, None] = field(default_factory=dict)
 
 
 def audited(
@@ -62,6 +71,10 @@ def fold(audit: Audit, payload: bytes, executor: Executor) -> None:
     stood_still = np.zeros(len(rows), bool)
     stood_still[events["bundle"][events["kind"] == EventKind.BUNDLE]] = True
     audit.fills += int(np.count_nonzero(events["kind"] == EventKind.FILL))
+    audit.marks += int(np.count_nonzero(events["kind"] == EventKind.MARKED))
+    closed = (events["kind"] == EventKind.LIQUIDATED) & np.isin(events["code"], CLOSING_STEPS)
+    audit.liquidated += [(executor.height, at) for at in np.flatnonzero(closed).tolist()]
+    audit.traders_liquidated.update(dict.fromkeys(events["account"][closed].tolist()))
     for signer, nonce, still in zip(
         rows["signer"], rows["nonce"].tolist(), stood_still.tolist(), strict=True
     ):

@@ -8,7 +8,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from quorate.sim.demo.summary import Proof, proof_lines, rejects_table
+from quorate.sim.demo.summary import (
+    Cleared,
+    Proof,
+    clearing_fact,
+    proof_lines,
+    receipt_lines,
+    rejects_table,
+)
 
 
 @dataclass
@@ -73,7 +80,9 @@ class ClusterResult:
     audit_s: float = 0.0
     kills: list[Kill] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    cleared: Cleared = field(default_factory=Cleared)
     proof: Proof = field(default_factory=Proof)
+    receipt: Proof = field(default_factory=Proof)
     home: str = ""
 
     def tree(self) -> dict[str, Any]:
@@ -113,9 +122,10 @@ def facts(result: ClusterResult) -> list[tuple[str, str]]:
         ),
         (
             "conservation",
-            f"delta {result.conservation_delta_e6}: cash of {result.accounts} accounts + fees - "
-            f"deposits; lots long - short: {result.lots_delta}",
+            f"delta {result.conservation_delta_e6}: money of {result.accounts} accounts, fees, "
+            f"insurance, funding pools - deposits; lots long - short: {result.lots_delta}",
         ),
+        clearing_fact(result.cleared),
         (
             "acknowledged",
             f"{result.lost} of {result.acknowledged:,} bundles lost, {result.doubled} executed "
@@ -170,4 +180,5 @@ def summary(result: ClusterResult) -> RenderableType:
             )
         ]
     parts = [Text(""), table, rows_table(result.rows), rejects_table(result.rejects)]
-    return Group(*parts, proof_lines(result.proof), Text(""), *verdict)
+    parts += [proof_lines(result.proof), receipt_lines(result.receipt)]
+    return Group(*parts, Text(""), *verdict)

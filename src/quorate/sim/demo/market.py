@@ -5,12 +5,13 @@ follow from the seed alone; nonces, times and the pace come from whoever signs a
 
     makers    quote ladders around a mid that walks at random; they sign with session keys
     takers    cross the spread, rest an order now and then, close what they hold
-    oracle    moves the mark prices after the mid
+    oracle    votes on prices after the mid; sets the mark where there is no feed
+    levered   buys for 36 times its money, some moments before the price slides
     careless  expired, replayed, off the tick, without margin, with a key that may not
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
@@ -26,12 +27,14 @@ from quorate.codec.commands import (
     ListMarket,
     Place,
     SetMark,
+    VotePrice,
     Withdraw,
     encode_commands,
 )
 from quorate.crypto import address_of, key_from_seed, public_key
-from quorate.types.blocks import MarketSpec
+from quorate.types.blocks import Genesis, MarketSpec
 from quorate.types.codes import Flag, MarketKind, Side, Tif
+from quorate.types.limits import PPM
 
 USD_E6: Final = 1_000_000
 MAKERS_PER_MARKET: Final = 4
@@ -45,6 +48,14 @@ SESSION_ORDER_USD: Final = 100_000
 ORDER_USD: Final = 6_000  # the usual size
 WALK_BOUND: Final = 20  # the mid stays within 1/20 of where it began
 UNKNOWN_MARKET: Final = 99
+LEVERED: Final = "levered"
+LEVERED_USD: Final = 2_000
+LEVERAGE: Final = 36  # of at most 40
+LEVERED_ROUND: Final = 10  # when it buys
+SLIDE_ROUNDS: Final = range(20, 60)
+SLIDE_PPM: Final = 17_000  # through maintenance (1.25 %), not through the close-out (0.83 %)
+VAULT: Final = "vault"
+VAULT_USD: Final = 1_000_000
 MAKERS_PERCENT, TAKERS_PERCENT, CARELESS_PERCENT = 80, 35, 30  # who acts in a round
 
 # A third perpetual, listed by governance while the chain runs: its tick step is 5, its lot step 10.
@@ -111,11 +122,30 @@ def venue_of(number: int, spec: MarketSpec) -> Venue:
     return Venue(number, spec, spec.mark_ticks, grid, max(1, lots // spec.lot_step) * spec.lot_step)
 
 
-class Market:
-    """The participants. `perpetuals`: listed markets by number; `listed`: how many there are."""
+def market_of(genesis: Genesis, seed: int) -> "Market":
+    """Give the participants of a chain, in its perpetuals."""
+    markets = dict(enumerate(genesis.markets, 1))
+    perpetuals = {n: spec for n, spec in markets.items() if spec.kind == MarketKind.PERPETUAL}
+    risks = genesis.clearing.markets if genesis.clearing is not None else ()
+    return Market(seed, perpetuals, len(markets), {risk.market: risk.feed for risk in risks})
 
-    def __init__(self, seed: int, perpetuals: dict[int, MarketSpec], listed: int) -> None:
+
+class Market:
+    """The participants.
+
+    `perpetuals`: listed markets by number; `listed`: how many there are; `feeds`: the price feed of
+    a market that has a clearing house.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        perpetuals: dict[int, MarketSpec],
+        listed: int,
+        feeds: Mapping[int, int] | None = None,
+    ) -> None:
         self.rng = random.Random(seed)
+        self.feeds = dict(feeds or {})
         venues = {**perpetuals, listed + 1: SOL_PERP}
         self.venues = [venue_of(number, spec) for number, spec in venues.items()]
         self.makers = [
@@ -135,6 +165,7 @@ class Market:
         """Write what comes before the first quote, in stages: what is done, and the drafts."""
         funded = [(name, MAKER_USD) for name, _ in self.makers]
         funded += [(name, TAKER_USD) for name in self.takers]
+        funded += [(LEVERED, LEVERED_USD), (VAULT, VAULT_USD)]
         deposits = [Deposit(0, address(name), 0, usd * USD_E6, 1) for name, usd in funded]
         faucets = [draft(name, Faucet(CARELESS_USD * USD_E6)) for name in self.careless]
         sol = self.venues[-1]
@@ -144,7 +175,7 @@ class Market:
                 [draft("bridge", *deposits), *faucets],
             ),
             (
-                f"governance lists {sol.spec.name}, the oracle sets {len(self.venues)} marks",
+                f"governance lists {sol.spec.name}, the oracle votes on {len(self.feeds)} prices",
                 [draft("governance", ListMarket(sol.number, sol.spec)), self.marks()],
             ),
             (
@@ -160,8 +191,17 @@ class Market:
         return Draft(maker, encode_commands([command]), wallet=True)
 
     def marks(self) -> Draft:
-        """Set every mark to its mid."""
-        return draft("oracle", *(SetMark(venue.number, venue.mid) for venue in self.venues))
+        """Vote for the mid, here and elsewhere; set the mark of a market without a feed to it."""
+        feeds = self.feeds
+        return draft(
+            "oracle",
+            *(
+                VotePrice(feeds[venue.number], venue.mid, venue.mid)
+                if venue.number in feeds
+                else SetMark(venue.number, venue.mid)
+                for venue in self.venues
+            ),
+        )
 
     # --- one round ---------------------------------------------------------------------------
     def round(self) -> list[Draft]:
@@ -169,6 +209,9 @@ class Market:
         self.rounds += 1
         for venue in self.venues:
             self.walk(venue)
+        if self.rounds in SLIDE_ROUNDS:
+            first = self.venues[0]
+            first.mid -= first.spec.mark_ticks * SLIDE_PPM // PPM // len(SLIDE_ROUNDS)
         drafts = [self.marks()] if self.rounds % 5 == 0 else []
         drafts += [
             self.quotes(name, venue)
@@ -178,6 +221,8 @@ class Market:
         drafts += [self.taking(name) for name in self.takers if self.percent(TAKERS_PERCENT)]
         if self.percent(CARELESS_PERCENT):
             drafts.append(self.mistake())
+        if self.rounds == LEVERED_ROUND:
+            drafts.append(self.levering())
         return drafts
 
     def percent(self, chance: int) -> bool:
@@ -236,6 +281,14 @@ class Market:
         side, size = self.rng.randrange(2), self.size(venue)
         self.lean(taker, venue, side, size)
         return Place(venue.number, side, 0, size, tif=int(Tif.IOC), flags=int(Flag.MARKET))
+
+    def levering(self) -> Draft:
+        """Buy for many times what the account holds; the slide will be too much for it."""
+        venue = self.venues[0]
+        price = self.priced(venue, int(Side.BUY), -40)
+        lots = LEVERAGE * LEVERED_USD * USD_E6 // (price * venue.spec.quantum_e6)
+        lots -= lots % venue.spec.lot_step
+        return draft(LEVERED, Place(venue.number, int(Side.BUY), price, lots, tif=int(Tif.IOC)))
 
     def lean(self, taker: str, venue: Venue, side: int, size: int) -> None:
         """Remember what a taker should hold by now, if all he sent has filled."""

@@ -40,6 +40,15 @@ class Proof:
 
 
 @dataclass
+class Cleared:
+    """What the clearing house did: marks that it set; traders liquidated, in how many steps."""
+
+    marks: int = 0
+    traders: int = 0
+    steps: int = 0
+
+
+@dataclass
 class Result:
     """Everything that the summary says. findings: what was found wrong, in sentences."""
 
@@ -64,12 +73,24 @@ class Result:
     log_bytes: int = 0
     audit_s: float = 0.0
     crash: Crash = field(default_factory=Crash)
+    cleared: Cleared = field(default_factory=Cleared)
     proof: Proof = field(default_factory=Proof)
+    receipt: Proof = field(default_factory=Proof)
     home: str = ""
 
     def tree(self) -> dict[str, Any]:
         """Give everything for a machine."""
         return asdict(self)
+
+
+def clearing_fact(cleared: Cleared) -> tuple[str, str]:
+    """Write what the clearing house did."""
+    whom = f"{cleared.traders} trader{'s' if cleared.traders != 1 else ''}"
+    return (
+        "clearing",
+        f"{cleared.marks:,} marks from votes on the index; {whom} liquidated in {cleared.steps} "
+        "steps",
+    )
 
 
 def facts(result: Result) -> list[tuple[str, str]]:
@@ -95,9 +116,10 @@ def facts(result: Result) -> list[tuple[str, str]]:
         ("state root", result.state_root),
         (
             "conservation",
-            f"delta {result.conservation_delta_e6}: cash of all accounts + fees - deposits; "
-            f"lots long - short: {result.lots_delta}",
+            f"delta {result.conservation_delta_e6}: money of all accounts, fees, insurance and "
+            f"funding pools - deposits; lots long - short: {result.lots_delta}",
         ),
+        clearing_fact(result.cleared),
         (
             "kill -9",
             f"recovered in {crash.recovery_s:.2f} s, down for {crash.down_s:.1f} s with the "
@@ -154,6 +176,16 @@ def proof_lines(proof: Proof) -> RenderableType:
     return Group(*lines)
 
 
+def receipt_lines(proof: Proof) -> RenderableType:
+    """Write what the verifier said to the receipt of a liquidation."""
+    lines = [Text(f"$ python -I verifier.py liquidation.proof   ({proof.bytes:,} bytes)", "bold")]
+    lines += [
+        Text(f"  {line}", style="green" if number == 0 else "")
+        for number, line in enumerate(condensed(proof.words))
+    ]
+    return Group(*lines)
+
+
 def summary(result: Result) -> RenderableType:
     """Draw the end of the show."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
@@ -173,4 +205,4 @@ def summary(result: Result) -> RenderableType:
             )
         ]
     parts = [Text(""), table, Text(""), rejects_table(result.rejects), proof_lines(result.proof)]
-    return Group(*parts, Text(""), *verdict)
+    return Group(*parts, receipt_lines(result.receipt), Text(""), *verdict)
