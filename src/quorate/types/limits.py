@@ -130,6 +130,7 @@ SESSION_GRACE_MS: Final = 2 * DAY_MS
 TRIGGERS_EXAMINED_PER_BLOCK: Final = 2**16
 TRIGGERS_FIRED_PER_BLOCK: Final = 256
 LIQUIDATIONS_PER_TICK_MAX: Final = 256
+LIQUIDATION_CANCELS_PER_TICK: Final = 8192  # orders of the buckets that are liquidated
 DELEVERAGED_PER_STEP_MAX: Final = 64
 DELEVERAGINGS_PER_TICK_MAX: Final = 16  # each looks at every account
 DISPOSAL_LEVELS_MAX: Final = 256
@@ -221,6 +222,8 @@ assert DEPOSITED_MAX + SUPPLY_MAX < INT64_MAX
 assert PERPETUAL_LOTS_MAX**2 < INT64_MAX
 # One cancel-all looks at every open order of an account.
 assert ORDERS_PER_ACCOUNT_MAX <= ORDERS_EXAMINED_PER_COMMAND_MAX
+# The first account of a tick is never held back.
+assert ORDERS_PER_ACCOUNT_MAX <= LIQUIDATION_CANCELS_PER_TICK
 # One command cannot carry an account past the cash bound: its whole notional and fee on top of
 # the trading bound, and no supply of the quote asset can either.
 assert CASH_TRADING_MAX_E6 + 2 * ORDER_NOTIONAL_MAX_E6 <= CASH_MAX_E6

@@ -6,11 +6,12 @@ from quorate.compiled import helper
 from quorate.execution.kernels.auctions import AUCTION, auction_open
 from quorate.execution.kernels.scalars import band_high, band_low
 from quorate.types.clearing import BAND_SAMPLES
-from quorate.types.clearing_codes import AuctionKind
+from quorate.types.clearing_codes import AuctionKind, Phase
 from quorate.types.limits import BANDS_PER_MARKET
 
 i8 = np.int64
 BAND_MARK = int(AuctionKind.BAND_MARK)
+QUARANTINE = int(Phase.QUARANTINE)
 assert BAND_SAMPLES == 8, "the ring is written out below"
 
 
@@ -207,7 +208,11 @@ def band_use(s, market, kind, price, band):
 # --- who asks ------------------------------------------------------------------------------------
 @helper
 def candidate_breaches(s, market, price):
-    """Whether a mark candidate leaves a band: then the auction has begun and the mark stays."""
+    """Whether a mark candidate leaves a band: then the auction has begun and the mark stays; not
+    in quarantine, where no auction can begin.
+    """
+    if s.risk[market]["phase"] == QUARANTINE:
+        return False
     band = band_breached(s, market, price, s.markets[market]["mark_ticks"])
     if band >= 0:
         band_use(s, market, BAND_MARK, price, band)

@@ -74,24 +74,23 @@ def market_waits(s, market):
 
 @helper
 def is_open(s, cell):
-    """Whether a position has lots in a market with a clearing house that is not quarantined."""
+    """Whether a position has lots that can be worked off now: in a market with a clearing house
+    that neither is quarantined nor waits.
+    """
     key = i8(s.positions[cell]["key"])
     if s.positions[cell]["size"] == 0 or not clears(s, key):
         return False
-    return s.risk[key]["phase"] != QUARANTINE
+    return s.risk[key]["phase"] != QUARANTINE and not market_waits(s, key)
 
 
 @helper
 def workable(s, account, bucket):
-    """Whether a bucket can be liquidated now: none of its markets waits, and one has lots."""
-    found = False
+    """Whether a bucket can be liquidated now: one of its positions can be worked off."""
     first = i8(s.positions_first[account])
     for cell in range(first, first + i8(s.accounts[account]["positions_count"])):
         if in_bucket(s, cell, bucket) and is_open(s, cell):
-            if market_waits(s, i8(s.positions[cell]["key"])):
-                return False
-            found = True
-    return found
+            return True
+    return False
 
 
 @helper

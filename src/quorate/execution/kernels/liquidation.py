@@ -79,6 +79,7 @@ def orders_cancel(s, account, bucket, standing):
         slot = following
     if count:
         receipt(s, CANCELLED_ORDERS, i8(0), count, i8(0), i8(0), 0)
+        s.closing[0]["cancels"] += count
 
 
 # --- on the book ---------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from quorate.types.clearing_codes import Standing
 from quorate.types.limits import (
     DELEVERAGED_PER_STEP_MAX,
     DELEVERAGINGS_PER_TICK_MAX,
+    LIQUIDATION_CANCELS_PER_TICK,
     ORDERS_EXAMINED_PER_COMMAND_MAX,
     ORDERS_PER_ACCOUNT_MAX,
     PROTECTIONS_PER_COMMAND_MAX,
@@ -54,9 +55,13 @@ def unit(s, account, bucket, stage, market, cursor):
     """
     if stage == CANCEL:
         if cover(s, account, bucket):
+            s.closing[0]["acted"] = 1
             cursor[2] = FINISHED
             return False
         standing = standing_now(s, account, bucket)
+        orders = i8(s.accounts[account]["orders_count"])
+        if s.closing[0]["cancels"] + orders > LIQUIDATION_CANCELS_PER_TICK:
+            standing = i8(HEALTHY)
         if standing != HEALTHY:
             orders_cancel(s, account, bucket, standing)
             standing = standing_now(s, account, bucket)
@@ -124,6 +129,7 @@ def scan(s):
     closing["steps"] = 0
     closing["acted"] = 0
     closing["deleveragings"] = 0
+    closing["cancels"] = 0
     scan_all(s)
 
 
@@ -170,7 +176,7 @@ def run_liquidation(s, cursor):
                 sell_settle(s)
             elif stage == CLOSE_OUT:
                 slice_fails(s, stage)
-            if now["events"] != before:
+            if now["events"] != before and stage != CANCEL:
                 closing["acted"] = 1
             if stage == FINISHED:
                 closing["steps"] += closing["acted"]

@@ -72,7 +72,8 @@ DRAFT = int64_fields(
 CORE = int64_fields("map_mask")
 # The position that a liquidation works on, and what the tick has done so far.
 CLOSING = int64_fields(
-    "account bucket market standing size sign equity maintenance count steps acted deleveragings"
+    "account bucket market standing size sign equity maintenance count steps acted deleveragings "
+    "cancels"
 )
 CANDIDATE = int64_fields("account bucket equity maintenance")
 COUNTERPARTY = int64_fields("account profit equity lots")

@@ -140,7 +140,10 @@ def candidate_breaches(c: Context, market_slot: int, price: int) -> bool:
     """Whether a mark candidate leaves a band: then the auction has begun and the mark stays.
 
     A candidate that comes back from outside, not beyond the mark that stands, breaches nothing.
+    In quarantine no auction can begin, and the mark must follow the index: no band is tried.
     """
+    if c.t.row(Table.RISK, market_slot).phase == Phase.QUARANTINE:
+        return False
     band = band_breached(c, market_slot, price, c.t.row(Table.MARKETS, market_slot).mark_ticks)
     if band >= 0:
         band_use(c, market_slot, AuctionKind.BAND_MARK, price, band)

@@ -61,20 +61,18 @@ def market_waits(t: Tables, market_slot: int) -> bool:
 
 
 def is_open(t: Tables, position: Position) -> bool:
-    """Whether a position has lots in a market with a clearing house that is not quarantined."""
+    """Whether a position has lots that can be worked off now: in a market with a clearing house
+    that neither is quarantined nor waits.
+    """
     risk = t.row(Table.RISK, position.key)
-    return bool(position.size) and risk.mode != Mode.OFF and risk.phase != Phase.QUARANTINE
+    if not position.size or risk.mode == Mode.OFF or risk.phase == Phase.QUARANTINE:
+        return False
+    return not market_waits(t, position.key)
 
 
 def workable(t: Tables, account: Account, bucket: int) -> bool:
-    """Whether a bucket can be liquidated now: none of its markets waits, and one has lots."""
-    found = False
-    for position in account.positions:
-        if in_bucket(position, bucket) and is_open(t, position):
-            if market_waits(t, position.key):
-                return False
-            found = True
-    return found
+    """Whether a bucket can be liquidated now: one of its positions can be worked off."""
+    return any(in_bucket(each, bucket) and is_open(t, each) for each in account.positions)
 
 
 def market_after(t: Tables, account: Account, bucket: int, market_slot: int) -> int:

@@ -48,6 +48,7 @@ from quorate.types.codes import End, EventKind, MarketStatus, Side, Tif
 from quorate.types.limits import (
     DELEVERAGINGS_PER_TICK_MAX,
     INSURANCE_MAX_E6,
+    LIQUIDATION_CANCELS_PER_TICK,
     LIQUIDATIONS_PER_TICK_MAX,
     PPM,
 )
@@ -66,10 +67,13 @@ class Candidate:
 
 @dataclass(slots=True)
 class Work:
-    """What a tick has done so far: buckets in which something happened, deleveragings."""
+    """What a tick has done so far: buckets in which more happened than the cancelling of orders,
+    deleveragings, orders cancelled.
+    """
 
     steps: int = 0
     deleveragings: int = 0
+    cancels: int = 0
 
 
 def liquidation_tick(c: Context) -> None:
@@ -81,9 +85,7 @@ def liquidation_tick(c: Context) -> None:
         if work.steps >= c.t.row(Table.PARAMETERS, 0).liquidations_max:
             break
         c.account = each.account
-        before = len(c.events)
-        liquidate(c, work, each.account, each.bucket)
-        work.steps += len(c.events) > before
+        work.steps += liquidate(c, work, each.account, each.bucket)
     disposal_tick(c)
     c.account = 0
 
@@ -141,14 +143,20 @@ def goes_first(one: Candidate, other: Candidate) -> int:
 
 
 # --- one bucket ----------------------------------------------------------------------------------
-def liquidate(c: Context, work: Work, account: int, bucket: int) -> None:
-    """One step of a bucket, by its standing once its orders are gone."""
+def liquidate(c: Context, work: Work, account: int, bucket: int) -> bool:
+    """One step of a bucket, by its standing once its orders are gone; whether it counts.
+
+    Orders that went do not count: an account could place new ones for every tick and so hold back
+    the buckets behind it. Their number has a bound of its own; whose orders pass it waits.
+    """
     if cover(c, account, bucket):
-        return
+        return True
     standing = standing_now(c, account, bucket)
-    if standing == Standing.HEALTHY:
-        return
-    orders_cancel(c, account, bucket, standing)
+    orders = c.t.row(Table.ACCOUNTS, account).orders_count
+    if standing == Standing.HEALTHY or work.cancels + orders > LIQUIDATION_CANCELS_PER_TICK:
+        return False
+    work.cancels += orders_cancel(c, account, bucket, standing)
+    before = len(c.events)
     standing = standing_now(c, account, bucket)
     if standing == Standing.PARTIAL:
         market_slot = market_greatest(c.t, c.t.row(Table.ACCOUNTS, account), bucket)
@@ -157,6 +165,7 @@ def liquidate(c: Context, work: Work, account: int, bucket: int) -> None:
         liquidate_full(c, work, account, bucket)
     elif standing == Standing.BANKRUPT:
         liquidate_bankrupt(c, work, account, bucket)
+    return len(c.events) > before
 
 
 def cover(c: Context, account: int, bucket: int) -> bool:
@@ -183,7 +192,7 @@ def standing_now(c: Context, account: int, bucket: int) -> Standing:
     return standing_of(worth)
 
 
-def orders_cancel(c: Context, account: int, bucket: int, standing: Standing) -> None:
+def orders_cancel(c: Context, account: int, bucket: int, standing: Standing) -> int:
     """Cancel every open order of a bucket, newest first; the receipt's lots count them."""
     closing = closing_of(c, account, bucket, bucket, standing)
     count = 0
@@ -196,6 +205,7 @@ def orders_cancel(c: Context, account: int, bucket: int, standing: Standing) -> 
         slot = order.account_next
     if count:
         receipt(c, closing, LiquidationStep.CANCELLED_ORDERS, 0, count, 0, 0)
+    return count
 
 
 def liquidate_full(c: Context, work: Work, account: int, bucket: int) -> None:
