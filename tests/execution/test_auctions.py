@@ -324,8 +324,8 @@ def test_a_long_gap_moves_every_market_into_an_auction_and_gates_withdrawals() -
     assert {int(row["code"]) for row in begun} == {AuctionKind.GAP}
     assert {int(row["end_ms"]) for row in begun} == {x.time_ms + 60_000}
     gate = readings(events, EventKind.SWITCHED)[-1]
-    assert (gate["code"], gate["until_ms"]) == (Switch.GATE, x.time_ms + 30_000)
-    assert x.at(Table.LEDGER, 0).gate_until_ms == x.time_ms + 30_000
+    assert (gate["code"], gate["until_ms"]) == (Switch.GATE, x.time_ms + 60_000)
+    assert x.at(Table.LEDGER, 0).gate_until_ms == x.time_ms + 60_000
     # A longer gap lengthens the auction; a shorter cause does not cut it.
     x.rows(step_ms=60_000)
     assert x.risk().auction_end_ms == x.time_ms + 300_000

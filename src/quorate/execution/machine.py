@@ -239,9 +239,12 @@ class KernelMachine:
             self._through(lambda at: self.phase_tick.run_tick(self.s, at))
         if self.ledger["triggers_live"]:
             self._through(lambda at: self.phase_triggers.triggers_tick(self.s, at))
-        if now["tick"] and self.fields["parameters"][0]["switch"] not in SWITCHES_THAT_WAIT:
+        if now["tick"]:
+            if now["events"] == len(self.fields["events"]):
+                self._drain()  # the scan emits one event at most
             self.phase_liquidation.scan(self.s)
-            self._through(lambda at: self.phase_liquidation.run_liquidation(self.s, at))
+            if self.fields["parameters"][0]["switch"] not in SWITCHES_THAT_WAIT:
+                self._through(lambda at: self.phase_liquidation.run_liquidation(self.s, at))
         self._through(lambda at: self.kernels.run_block(self.s, bundles, *readings, order, at))
         if self.ledger["risk_high"]:
             self._through(lambda at: self.phase_auctions.run_auctions(self.s, at))
@@ -259,8 +262,7 @@ class KernelMachine:
             if stop == DONE:
                 return
             if stop == DRAIN_EVENTS:
-                self.drained.append(self.fields["events"][: int(self.now["events"])].copy())
-                self.now["events"] = 0
+                self._drain()
             elif stop == GROW_MAPS:
                 self.indexes.maps_grow(self.s)
             elif stop == COMPACT_POSITIONS:
@@ -268,6 +270,11 @@ class KernelMachine:
             else:
                 assert stop == COMPACT_NONCES
                 self._nonces_put(self._nonces())
+
+    def _drain(self) -> None:
+        """Put the events emitted so far by, so that all event rows are free."""
+        self.drained.append(self.fields["events"][: int(self.now["events"])].copy())
+        self.now["events"] = 0
 
     def _order(self, bundles: Any, commands: Any) -> Any:
         """Indexes of the bundles as they execute, int64[n]."""

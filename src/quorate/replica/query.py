@@ -179,7 +179,9 @@ def clearing(ledger: "Ledger", question: Question) -> Answer:
     tables = ledger.executor.tables
     counts, parameters = tables.rows(Table.LEDGER)[0], tables.rows(Table.PARAMETERS)[0]
     found: Answer = {name: int(parameters[name]) for name in (*GLOBALS, "switch")}
-    for name in ("insurance_e6", "gate_until_ms", "debtors_count", "tick_next_ms", "vault"):
+    for name in ("insurance_e6", "gate_until_ms", "debtors_count", "debts_e6"):
+        found[name] = int(counts[name])
+    for name in ("tick_next_ms", "vault"):
         found[name] = int(counts[name])
     for name, table in (("feeds", Table.FEEDS), ("voters", Table.VOTERS)):
         found[name] = [fields(row) for row in tables.rows(table)]

@@ -106,7 +106,7 @@ LEDGER = np.dtype(
         ("changes_high", "<i8"),
         ("changes_live", "<i8"),
         ("block_ms", "<i8"),
-        ("reserved", "<i8"),
+        ("debts_e6", "<i8"),
     ]
 )
 PARAMETERS = np.dtype(

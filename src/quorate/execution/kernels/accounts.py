@@ -4,7 +4,7 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.book import deadman_fired
-from quorate.execution.kernels.margin import assess
+from quorate.execution.kernels.margin import assess, clears
 from quorate.execution.kernels.rows import (
     T_ASSETS,
     account_at,
@@ -25,12 +25,14 @@ from quorate.execution.kernels.rows import (
 from quorate.execution.kernels.scalars import (
     withdrawable_floor,
 )
+from quorate.types.clearing_codes import Guard
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import (
     ACCOUNTS_MAX,
     CASH_MAX_E6,
     CASH_TRADING_MAX_E6,
     DEADMAN_AHEAD_MS_MIN,
+    DEBTS_DUST_E6,
     DEPOSITED_MAX,
     LEVERAGE_MAX_E2,
     LEVERAGE_MIN_E2,
@@ -44,6 +46,7 @@ from quorate.types.records import ASSET_KEY
 i8 = np.int64
 R = Reject
 QUOTE = 0
+GUARD_NONE = int(Guard.NONE)
 GATED = int(R.WITHDRAWALS_GATED_WAIT)
 OK = int(R.OK)
 OWNER_KEY = int(R.OWNER_KEY_REQUIRED)
@@ -158,7 +161,23 @@ def backing(s):
 def gated(s):
     """Whether money may not leave its owner: after an outage, or while a loss is uncovered."""
     ledger = s.ledger[0]
-    return s.now[0]["time_ms"] < ledger["gate_until_ms"] or ledger["debtors_count"] > 0
+    if s.now[0]["time_ms"] < ledger["gate_until_ms"] or ledger["debtors_count"] > 0:
+        return True
+    return ledger["debts_e6"] > DEBTS_DUST_E6
+
+
+@helper
+def stale(s, account):
+    """Whether an account has lots whose mark follows no fresh index: what is free is unknown."""
+    first = i8(s.positions_first[account])
+    for cell in range(first, first + i8(s.accounts[account]["positions_count"])):
+        position = s.positions[cell]
+        market = i8(position["key"])
+        if market >= ASSET_KEY or position["size"] == 0:
+            continue
+        if clears(s, market) and s.risk[market]["guard"] != GUARD_NONE:
+            return True
+    return False
 
 
 @helper
@@ -220,9 +239,9 @@ def withdraw(s, command):
     """Owner: money leaves; the bridge pays the destination outside against the event."""
     if s.now[0]["session"]:
         return OWNER_KEY
-    if gated(s):
-        return GATED
     account = s.now[0]["account"]
+    if gated(s) or stale(s, account):
+        return GATED
     asset = i8(command["asset"])
     amount = command["amount"]
     code = amount_code(s, asset, amount)
@@ -250,6 +269,8 @@ def transfer(s, command):
         return OWNER_KEY
     account = s.now[0]["account"]
     if gated(s) and not bytes_equal(command["address"], s.accounts[account]["address"]):
+        return GATED
+    if stale(s, account):
         return GATED
     target = account_at(s, command["address"], i8(command["sub"]))
     if not target:

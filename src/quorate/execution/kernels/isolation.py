@@ -3,7 +3,7 @@
 import numpy as np
 
 from quorate.compiled import helper
-from quorate.execution.kernels.accounts import debit_code
+from quorate.execution.kernels.accounts import debit_code, stale
 from quorate.execution.kernels.funding import funding_settle
 from quorate.execution.kernels.margin import bucket_worth, clears
 from quorate.execution.kernels.rows import (
@@ -26,6 +26,7 @@ NO_CLEARING = int(R.MARKET_HAS_NO_CLEARING)
 AMOUNT_POSITIVE = int(R.AMOUNT_MUST_BE_POSITIVE)
 FLAT_FIRST = int(R.POSITION_MUST_BE_FLAT_FIRST)
 INSUFFICIENT = int(R.ISOLATED_MARGIN_INSUFFICIENT)
+GATED = int(R.WITHDRAWALS_GATED_WAIT)
 CASH_BOUND = int(R.ACCOUNT_CASH_BEYOND_BOUND)
 
 
@@ -80,6 +81,8 @@ def outward_code(s, account, market, cell, amount):
     """Whether an isolated position can spare an amount, as a withdrawal is judged."""
     if cell < 0:
         return INSUFFICIENT
+    if stale(s, s.now[0]["account"]):
+        return GATED
     bucket_worth(s, account, market, i8(0), i8(0))
     now = s.now[0]
     if now["equity"] - amount < withdrawable_floor(now["margin"], now["value"]):

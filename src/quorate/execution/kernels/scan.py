@@ -8,14 +8,17 @@ those that fail it are judged exactly, by `bucket_worth`.
 import numpy as np
 
 from quorate.compiled import helper
+from quorate.execution.kernels.accounts import gated
 from quorate.execution.kernels.closing import workable
 from quorate.execution.kernels.insurance import insurance_holds
 from quorate.execution.kernels.margin import bucket_worth, clears
-from quorate.execution.kernels.rows import position_of
+from quorate.execution.kernels.rows import emit_words, position_of
 from quorate.execution.kernels.scalars import products_in_order
-from quorate.types.clearing_codes import Standing
-from quorate.types.codes import MarketKind
+from quorate.types.clearing_codes import Standing, Switch
+from quorate.types.codes import EventKind, MarketKind
 from quorate.types.limits import (
+    DEBTS_DUST_E6,
+    INSURANCE_MAX_E6,
     LIQUIDATIONS_PER_TICK_MAX,
     MARGIN_RATE_MAX_PPM,
     POSITION_NOTIONAL_MAX_E6,
@@ -28,6 +31,7 @@ from quorate.types.records import ASSET_KEY, POSITION_ISOLATED
 i8 = np.int64
 CROSS = 0
 HEALTHY = int(Standing.HEALTHY)
+SWITCHED, SWITCH_GATE = int(EventKind.SWITCHED), int(Switch.GATE)
 PERPETUAL = int(MarketKind.PERPETUAL)
 SHIFT = 20  # a worth is divided by 2**SHIFT instead of PPM, and the rate multiplied
 LEGACY, CLEARED = 1, 2
@@ -58,18 +62,17 @@ def scan_prepare(s):
             if s.margin_tiers[k]["used"]:
                 rate = max(rate, s.margin_tiers[k]["rate_ppm"])
         noted["rate"] = (rate * (i8(1) << SHIFT) + PPM - 1) // PPM
-        noted["mode"] = LEGACY
+        noted["mode"] = CLEARED if clears(s, market) else LEGACY
         noted["index"] = 0
         noted["shift"] = 0
-        if clears(s, market):
-            noted["mode"] = CLEARED
+        if market < s.ledger[0]["risk_high"]:
             noted["index"] = s.risk[market]["funding_index"]
             noted["shift"] = s.risk[market]["funding_shift"]
 
 
 @helper
 def scan_all(s):
-    """Find the worst buckets below maintenance that can be worked on."""
+    """Find the worst buckets below maintenance that can be worked on, and what all owe."""
     s.closing[0]["count"] = 0
     scan_prepare(s)
     accounts = s.accounts
@@ -78,15 +81,15 @@ def scan_all(s):
     scanned = s.scanned
     vault = s.ledger[0]["vault"]
     debtors = s.ledger[0]["debtors_count"] != 0
+    debts = i8(0)
     for account in range(1, s.ledger[0]["accounts_high"]):
         row = accounts[account]
         count = i8(row["positions_count"])
         sound = not (debtors and row["standing"] != 0)
-        if count == 0 and sound:
-            continue
         room = row["cash_e6"] - row["held_e6"]
+        if count == 0 and sound and room >= 0:
+            continue
         first = i8(firsts[account])
-        cleared = False
         for cell in range(first, first + count):
             position = cells[cell]
             key = i8(position["key"])
@@ -96,16 +99,14 @@ def scan_all(s):
             size = position["size"]
             lots = abs(size)
             worth = noted["lot_e6"] * size
-            if noted["mode"] == CLEARED:
-                cleared = True
-                move = noted["index"] - position["funding_index"]
-                if move != 0:
-                    move = move >> noted["shift"]
-                    if abs(move) >= FUNDING_STEP_MAX or abs(size * move) >= FUNDING_OWED_MAX:
-                        sound = False
-                        break
-                    worth -= size * move + max(size, i8(0))
-            else:
+            move = noted["index"] - position["funding_index"]
+            if move != 0:
+                move = move >> noted["shift"]
+                if abs(move) >= FUNDING_STEP_MAX or abs(size * move) >= FUNDING_OWED_MAX:
+                    sound = False
+                    break
+                worth -= size * move + max(size, i8(0))
+            if noted["mode"] != CLEARED:
                 lots = max(abs(size + position["bids"]), abs(size - position["asks"]))
             need = ((noted["lot_e6"] * lots >> SHIFT) + 1) * noted["rate"]
             if i8(position["flags"]) & POSITION_ISOLATED:
@@ -113,33 +114,58 @@ def scan_all(s):
                     sound = False
             else:
                 room += worth - need
-        if (not sound or (cleared and room < 0)) and account != vault:
-            judge(s, account)
+        if not sound or room < 0:
+            debts = min(debts + judge(s, account, account != vault), i8(INSURANCE_MAX_E6))
+    debts_note(s, debts)
 
 
 @helper
-def judge(s, account):
-    """Judge every bucket of an account exactly; drop the mark of a debtor that is none any more."""
-    debt = consider(s, account, i8(CROSS))
+def debts_note(s, debts):
+    """Note what all buckets below zero owe, whether they wait or not; it gates withdrawals."""
+    ledger = s.ledger[0]
+    closed = ledger["debts_e6"] > DEBTS_DUST_E6
+    before = i8(1) if gated(s) else i8(0)
+    ledger["debts_e6"] = debts
+    if closed == (debts > DEBTS_DUST_E6):
+        return
+    after = i8(1) if gated(s) else i8(0)
+    until_ms = ledger["gate_until_ms"]
+    zero = i8(0)
+    emit_words(
+        s, SWITCHED, zero, SWITCH_GATE, zero, zero, zero, zero,
+        after, before, until_ms, zero, zero, zero, zero, zero, zero, zero, zero,
+    )  # fmt: skip
+
+
+@helper
+def judge(s, account, works):
+    """Judge every bucket of an account exactly; return what those below zero owe together.
+
+    works: whether to note buckets to be worked on (not the vault's), and to drop the mark of a
+    debtor that is none any more.
+    """
+    debt = consider(s, account, i8(CROSS), works)
     first = i8(s.positions_first[account])
     for cell in range(first, first + i8(s.accounts[account]["positions_count"])):
         if i8(s.positions[cell]["flags"]) & POSITION_ISOLATED:
-            if consider(s, account, i8(s.positions[cell]["key"])):
-                debt = True
-    if s.accounts[account]["standing"] and not debt:
+            debt += consider(s, account, i8(s.positions[cell]["key"]), works)
+            debt = min(debt, i8(INSURANCE_MAX_E6))
+    if works and s.accounts[account]["standing"] and debt == 0:
         debtor_mark(s, account, HEALTHY)
+    return debt
 
 
 @helper
-def consider(s, account, bucket):
-    """Note a bucket if it is below maintenance and can be worked on; whether it is in debt."""
+def consider(s, account, bucket, works):
+    """Note a bucket if it is below maintenance and can be worked on; return what it owes."""
     bucket_worth(s, account, bucket, i8(0), i8(0))
     equity = s.now[0]["equity"]
     kept = s.now[0]["maintenance"]
-    below = equity < kept and workable(s, account, bucket)
-    if below or coverable(s, account, bucket):
-        candidate_add(s, account, bucket, equity, kept)
-    return equity < 0
+    if works:
+        below = equity < kept and workable(s, account, bucket)
+        if below or coverable(s, account, bucket):
+            candidate_add(s, account, bucket, equity, kept)
+    return min(max(-equity, i8(0)), i8(INSURANCE_MAX_E6))
 
 
 @helper

@@ -57,7 +57,7 @@ def gap_begin(s):
     for market in range(1, s.ledger[0]["risk_high"]):
         if s.risk[market]["mode"] != MODE_OFF:
             auction_begin(s, i8(market), GAP, now_ms + auction_ms, i8(0))
-    gate_until(s, now_ms + s.parameters[0]["gate_ms"])
+    gate_until(s, now_ms + max(s.parameters[0]["gate_ms"], auction_ms))
 
 
 @helper

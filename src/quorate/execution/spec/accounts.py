@@ -11,12 +11,14 @@ from quorate.execution.spec.positions import (
 )
 from quorate.execution.spec.rows import Account, Session
 from quorate.execution.spec.tables import Tables, insert, remove, sought
+from quorate.types.clearing_codes import Guard, Mode
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import (
     ACCOUNTS_MAX,
     CASH_MAX_E6,
     CASH_TRADING_MAX_E6,
     DEADMAN_AHEAD_MS_MIN,
+    DEBTS_DUST_E6,
     DEPOSITED_MAX,
     LEVERAGE_MAX_E2,
     LEVERAGE_MIN_E2,
@@ -134,9 +136,27 @@ def backing(t: Tables) -> int:
 
 
 def gated(c: Context) -> bool:
-    """Whether money may not leave its owner: after an outage, or while a loss is uncovered."""
+    """Whether money may not leave its owner: after an outage, or while a loss is uncovered.
+
+    That is: while anybody was left open, or the last scan found buckets below zero.
+    """
     ledger = c.t.row(Table.LEDGER, 0)
-    return bool(c.time_ms < ledger.gate_until_ms or ledger.debtors_count > 0)
+    return bool(
+        c.time_ms < ledger.gate_until_ms
+        or ledger.debtors_count > 0
+        or ledger.debts_e6 > DEBTS_DUST_E6
+    )
+
+
+def stale(t: Tables, account: Account) -> bool:
+    """Whether an account has lots whose mark follows no fresh index: what is free is unknown."""
+    return any(
+        position.key < ASSET_KEY
+        and position.size
+        and t.row(Table.RISK, position.key).mode != Mode.OFF
+        and t.row(Table.RISK, position.key).guard != Guard.NONE
+        for position in account.positions
+    )
 
 
 def deposit(
@@ -199,9 +219,9 @@ def withdraw(c: Context, asset: int, destination: bytes, amount: int) -> Reject:
     """Owner: money leaves; the bridge pays `destination` outside against the event."""
     if c.session:
         return Reject.OWNER_KEY_REQUIRED
-    if gated(c):
-        return Reject.WITHDRAWALS_GATED_WAIT
     row = c.t.row(Table.ACCOUNTS, c.account)
+    if gated(c) or stale(c.t, row):
+        return Reject.WITHDRAWALS_GATED_WAIT
     code = amount_code(c.t, asset, amount) or debit_code(c.t, row, asset, amount)
     if not code and asset == QUOTE and amount > backing(c.t):
         code = Reject.WITHDRAWAL_EXCEEDS_FREE_BALANCE
@@ -228,17 +248,20 @@ def withdraw(c: Context, asset: int, destination: bytes, amount: int) -> Reject:
 
 
 def transfer(c: Context, asset: int, address: bytes, sub: int, amount: int) -> Reject:
-    """Owner: money moves to another account of this chain; gated unless it is the owner's own."""
+    """Owner: money moves to another account of this chain; gated unless it is the owner's own.
+
+    Lots with a stale mark gate that too: money is only as free as its account's worth is known.
+    """
     if c.session:
         return Reject.OWNER_KEY_REQUIRED
-    if address != c.signer and gated(c):
+    source_row = c.t.row(Table.ACCOUNTS, c.account)
+    if (address != c.signer and gated(c)) or stale(c.t, source_row):
         return Reject.WITHDRAWALS_GATED_WAIT
     target = account_at(c.t, address, sub)
     if not target:
         return Reject.ACCOUNT_MUST_EXIST
     if target == c.account:
         return Reject.TARGET_MUST_DIFFER
-    source_row = c.t.row(Table.ACCOUNTS, c.account)
     target_row = c.t.row(Table.ACCOUNTS, target)
     code = amount_code(c.t, asset, amount) or debit_code(c.t, source_row, asset, amount)
     code = code or credit_code(c.t, target_row, asset, amount)

@@ -1,7 +1,7 @@
 """Isolated margin: money set apart for one position, which is all that the position can lose."""
 
 from quorate.execution import rules
-from quorate.execution.spec.accounts import QUOTE, debit_code
+from quorate.execution.spec.accounts import QUOTE, debit_code, stale
 from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.funding import settle
 from quorate.execution.spec.margin import bucket_worth
@@ -65,9 +65,11 @@ def inward_code(
 def outward_code(
     c: Context, account: Account, market_slot: int, position: Position | None, amount: int
 ) -> Reject:
-    """Whether an isolated position can spare an amount, as a withdrawal is judged."""
+    """Whether an isolated position can spare an amount, as a withdrawal is judged and gated."""
     if position is None:
         return Reject.ISOLATED_MARGIN_INSUFFICIENT
+    if stale(c.t, account):
+        return Reject.WITHDRAWALS_GATED_WAIT
     worth = bucket_worth(c.t, account, market_slot)
     if worth.equity - amount < rules.withdrawable_floor(worth.initial, worth.value):
         return Reject.ISOLATED_MARGIN_INSUFFICIENT

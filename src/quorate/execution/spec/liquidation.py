@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cmp_to_key
 
 from quorate.execution import risk_rules, rules, wide
+from quorate.execution.spec.accounts import gated
 from quorate.execution.spec.book import best_level, order_cancel
 from quorate.execution.spec.closing import (
     Closing,
@@ -46,6 +47,7 @@ from quorate.types.clearing_codes import (
 )
 from quorate.types.codes import End, EventKind, MarketStatus, Side, Tif
 from quorate.types.limits import (
+    DEBTS_DUST_E6,
     DELEVERAGINGS_PER_TICK_MAX,
     INSURANCE_MAX_E6,
     LIQUIDATION_CANCELS_PER_TICK,
@@ -77,11 +79,13 @@ class Work:
 
 
 def liquidation_tick(c: Context) -> None:
-    """Phase 5 of a tick: scan, liquidate, dispose. A halted or post-only venue waits."""
+    """Phase 5 of a tick: scan, liquidate, dispose. A halted or post-only venue only scans."""
+    found = candidates(c.t)
+    debts_note(c)
     if c.t.row(Table.PARAMETERS, 0).switch in (MarketStatus.POST_ONLY, MarketStatus.HALTED):
         return
     work = Work()
-    for each in candidates(c.t):
+    for each in found:
         if work.steps >= c.t.row(Table.PARAMETERS, 0).liquidations_max:
             break
         c.account = each.account
@@ -124,6 +128,22 @@ def buckets_of(row: Account) -> list[int]:
     """The cross bucket and every isolated one of an account."""
     isolated = [each.key for each in row.positions if each.flags & POSITION_ISOLATED]
     return [CROSS, *isolated]
+
+
+def debts_note(c: Context) -> None:
+    """Sum what all buckets below zero owe, whether they wait or not; it gates withdrawals."""
+    ledger = c.t.row(Table.LEDGER, 0)
+    debts = 0
+    for account in range(1, ledger.accounts_high):
+        row = c.t.row(Table.ACCOUNTS, account)
+        for bucket in buckets_of(row):
+            debts += max(-bucket_worth(c.t, row, bucket).equity, 0)
+    closed, before = ledger.debts_e6 > DEBTS_DUST_E6, gated(c)
+    ledger.debts_e6 = min(debts, INSURANCE_MAX_E6)
+    c.t.put(Table.LEDGER, 0, ledger)
+    if closed != (ledger.debts_e6 > DEBTS_DUST_E6):
+        words = (int(gated(c)), int(before), ledger.gate_until_ms)
+        c.emit_words(EventKind.SWITCHED, *words, code=Switch.GATE)
 
 
 def in_debt(t: Tables, row: Account) -> bool:

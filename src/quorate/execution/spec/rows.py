@@ -66,6 +66,7 @@ class Ledger:
     changes_high: int = 0
     changes_live: int = 0
     block_ms: int = 0
+    debts_e6: int = 0
 
 
 @dataclass(slots=True)

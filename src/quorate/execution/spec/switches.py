@@ -16,7 +16,7 @@ from quorate.types.records import Table
 
 def gap_begin(c: Context) -> None:
     """Phase 1: after a long gap between blocks every market with a clearing house goes into an
-    auction, and withdrawals are gated (FORMULAS 7, long blocks).
+    auction, and withdrawals are gated to its end at least (FORMULAS 7, long blocks).
 
     The ledger holds the time of the block before: the chain row, which is written when a block's
     roots are, is behind while a replica catches up without hashing every block.
@@ -35,7 +35,7 @@ def gap_begin(c: Context) -> None:
     for slot in range(1, ledger.risk_high):
         if c.t.row(Table.RISK, slot).mode != Mode.OFF:
             auction_begin(c, slot, AuctionKind.GAP, c.time_ms + auction_ms, 0)
-    gate_until(c, c.time_ms + parameters.gate_ms)
+    gate_until(c, c.time_ms + max(parameters.gate_ms, auction_ms))
 
 
 def gate_until(c: Context, until_ms: int) -> None:
