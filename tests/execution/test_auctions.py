@@ -18,7 +18,7 @@ from quorate.types.codes import End, EventKind, Flag, Reject, Side, Tif
 from quorate.types.records import Table
 from tests.execution.auction_world import AuctionWorld
 from tests.execution.clearing_exchange import ALT, House, house, readings
-from tests.execution.exchange import PERP, bought, fills, sold
+from tests.execution.exchange import PERP, answers, bought, fills, sold
 
 # Model-free vector of FORMULAS 7: 1.1 / 0.95.
 VECTOR = BandSpec(8_000, 100_000, 50_000, 5_000)
@@ -308,7 +308,8 @@ def test_what_a_block_cannot_do_goes_on_in_the_next_at_the_same_price(
     while x.risk().auction_ticks == 0:
         first = x.rows()
     assert len(fills(first)) == 2 and x.phase() == Phase.AUCTION
-    second = x.ok("cat", c.CancelAll(PERP), bought(1_500, 9))
+    second = x.send("cat", c.CancelAll(PERP), bought(1_500, 9))
+    assert list(answers(second)) == [0, Reject.MARKET_HALTED]
     assert x.phase() == Phase.TRADING
     assert [price for _, _, price in fills(first) + fills(second)] == [1_200] * 3
     assert ended(second)[0][:2] == (1_200, 5)

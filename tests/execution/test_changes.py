@@ -282,7 +282,7 @@ def test_a_market_gets_its_clearing_house_by_governance() -> None:
     spec = HOUSE.markets[2]
     x.ok("governance", c.ListMarket(4, spec))
     assert x.code("governance", c.SetBand(4, 0, 1, 1, 1, 1)) == Reject.MARKET_HAS_NO_CLEARING
-    for number, name in enumerate(RISK_PARAMETERS):
+    for number, name in reversed(list(enumerate(RISK_PARAMETERS))):
         x.ok("governance", c.SetRisk(4, number, int(getattr(HOUSE.clearing.markets[0], name))))
     x.ok("governance", c.SetBand(4, 0, 1_000, 1_000, 1_000, 1_000))
     assert x.risk(4).mode == 1 and x.at(Table.LEDGER, 0).bands_high == 20

@@ -9,6 +9,8 @@ from quorate.execution.kernels.clearing import (
     global_put,
     risk_code,
     risk_put,
+    risk_value,
+    risk_whole,
 )
 from quorate.execution.kernels.governance import governs, interest_open
 from quorate.execution.kernels.rows import T_CHANGES, T_MARGIN_TIERS, emit_words
@@ -38,18 +40,27 @@ TIERS = TIERS_PER_SCHEDULE
 # --- commands ------------------------------------------------------------------------------------
 @helper
 def set_risk(s, signer, market, parameter, value, height):
-    """Change a market's risk parameter. A clearing house is never taken away again."""
+    """Change a market's risk parameter."""
     s.now[0]["receipt_market"] = market
     if not governs(s, signer):
         return GOVERNANCE_KEY
-    code = risk_code(s, market, parameter, value)
+    code = risk_change_code(s, market, parameter, value)
     if code != OK:
         return code
-    if parameter == P_MODE and value == 0 and s.risk[market]["mode"] != 0:
-        return OUT_OF_RANGE
     row = s.markets[market]
     busy = row["open_interest_lots"] != 0 or row["orders_count"] != 0
     return announce(s, KIND_RISK, market, parameter, value, height, busy)
+
+
+@helper
+def risk_change_code(s, market, parameter, value):
+    """Whether a risk parameter may change so, as the market's others stand."""
+    code = risk_code(s, market, parameter, value)
+    if code != OK or parameter != P_MODE:
+        return code
+    if value == 0:
+        return OK if s.risk[market]["mode"] == 0 else OUT_OF_RANGE
+    return OK if risk_whole(s, market) else OUT_OF_RANGE
 
 
 @helper
@@ -140,7 +151,11 @@ def change_apply(s, kind, market, parameter, value, height):
     """Write a change and say what it replaced; see the spec."""
     end = i8(0)
     if kind == KIND_RISK:
-        before = risk_put(s, market, parameter, value)
+        before = risk_value(s.risk[market], parameter)
+        if risk_change_code(s, market, parameter, value) != OK:
+            end = i8(1)
+        else:
+            risk_put(s, market, parameter, value)
     elif kind == KIND_GLOBAL:
         before = global_put(s, parameter, value)
     else:

@@ -102,6 +102,18 @@ def risk_code(s, market, parameter, value):
 
 
 @helper
+def risk_whole(s, market):
+    """Whether all parameters but the mode are such as they may be: a new row is of zeros."""
+    row = s.risk[market]
+    for parameter in range(RISKS):
+        if parameter != P_MODE:
+            value = risk_value(row, parameter)
+            if value < BOUNDS_OF_RISK[parameter, 0] or value > BOUNDS_OF_RISK[parameter, 1]:
+                return False
+    return row["feed"] < s.ledger[0]["feeds_high"]
+
+
+@helper
 def risk_put(s, market, parameter, value):
     """Write a parameter that `risk_code` admitted; return the value that it replaces."""
     ledger = s.ledger[0]

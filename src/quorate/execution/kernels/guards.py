@@ -74,6 +74,10 @@ def entry_code(s, slot, flags, tif):
             return status_code(
                 strictest, chain, account, status, CHAIN_POST, ACCOUNT_POST, MARKET_POST, OK
             )
+    if waits and s.risk[slot]["phase"] == AUCTION:
+        # An auction's time is over: till it has uncrossed, new orders could only delay it.
+        if s.now[0]["time_ms"] >= s.risk[slot]["auction_end_ms"]:
+            return MARKET_HALTED
     if waits and (flags & FLAG_MARKET or tif >= IOC):
         return RESTING_ALONE
     return OK

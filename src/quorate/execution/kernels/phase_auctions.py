@@ -35,7 +35,7 @@ STATUS_HALTED, GUARD_HALT = int(MarketStatus.HALTED), int(Guard.HALT)
 KIND_NONE, KIND_GAP = int(AuctionKind.NONE), int(AuctionKind.GAP)
 KIND_BATCH, BAND_TRADE = int(AuctionKind.BATCH), int(AuctionKind.BAND_TRADE)
 AUCTION_ENDED = int(EventKind.AUCTION_ENDED)
-# One event for each pair looked at, dry and real, and what a market's beginning and end say.
+# Of one market: an event for each pair looked at, dry and real, and what beginnings and ends say.
 EVENTS_MAX = 2 * (AUCTION_ORDERS_PER_BLOCK + 1) + 5 * MARKETS_MAX
 # One fill can freeze two groups.
 HITS_MAX = PROTECTIONS_PER_UNCROSSING_MAX + 1
@@ -62,6 +62,7 @@ def market_end(s, market):
         return
     if not work_left(s):
         return
+    now["uncross_hits"] = 0
     price = risk["auction_ticks"]
     surplus = i8(0)
     if price == 0:
@@ -121,20 +122,24 @@ def close(s, market, price, surplus):
 
 @kernel(numba.types.int64(RECORD, INT64S))
 def run_auctions(s, cursor):
-    """Phase 7. Its work is bounded, so that it needs room once, before it begins."""
+    """Phase 7. Needs room before each market: what one market may freeze is bounded.
+
+    cursor, int64[4]: begun, markets done.
+    """
     now = s.now[0]
+    if not cursor[0]:
+        cursor[0] = 1
+        now["bundle"] = NO_BUNDLE
+        now["command"] = 0
+        now["uncross_dry"] = 0
+        now["uncross_real"] = 0
+        now["uncross_done"] = 0
     pulled = i8(s.parameters[0]["orders_per_account_max"]) + 1
-    short = shortage(s, EVENTS_MAX + HITS_MAX * pulled)
-    if short != DONE:
-        return short
-    now["bundle"] = NO_BUNDLE
-    now["command"] = 0
-    now["uncross_dry"] = 0
-    now["uncross_real"] = 0
-    now["uncross_done"] = 0
-    now["uncross_hits"] = 0
     count = s.ledger[0]["risk_high"] - 1
-    for k in range(count):
-        market_end(s, 1 + (now["height"] + k) % count)
-    cursor[0] = 1
+    while cursor[1] < count:
+        short = shortage(s, EVENTS_MAX + HITS_MAX * pulled)
+        if short != DONE:
+            return short
+        market_end(s, 1 + (now["height"] + cursor[1]) % count)
+        cursor[1] += 1
     return DONE

@@ -54,7 +54,6 @@ def work_left(s):
     return (
         now["uncross_real"] < AUCTION_ORDERS_PER_BLOCK
         and now["uncross_done"] < AUCTION_FILLS_PER_BLOCK
-        and now["uncross_hits"] < PROTECTIONS_PER_UNCROSSING_MAX
     )
 
 

@@ -8,7 +8,13 @@ beforehand whom it would bring into liquidation.
 """
 
 from quorate.execution import rules
-from quorate.execution.spec.clearing import global_code, global_put, risk_code, risk_put
+from quorate.execution.spec.clearing import (
+    global_code,
+    global_put,
+    risk_code,
+    risk_put,
+    risk_whole,
+)
 from quorate.execution.spec.clearing_rows import Change
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.governance import governs, interest_open
@@ -29,19 +35,30 @@ from quorate.types.records import Table
 
 # --- commands ------------------------------------------------------------------------------------
 def set_risk(c: Context, market_slot: int, parameter: int, value: int, height: int) -> Reject:
-    """Change a market's risk parameter. A clearing house is never taken away again."""
+    """Change a market's risk parameter."""
     if not governs(c):
         return Reject.GOVERNANCE_KEY_REQUIRED
-    code = risk_code(c.t, market_slot, parameter, value)
+    code = risk_change_code(c.t, market_slot, parameter, value)
     if code:
         return code
-    was_on = c.t.row(Table.RISK, market_slot).mode != Mode.OFF
-    if RISK_PARAMETERS[parameter] == "mode" and value == Mode.OFF and was_on:
-        return Reject.PARAMETER_OUT_OF_RANGE
     market = c.t.row(Table.MARKETS, market_slot)
     busy = bool(market.open_interest_lots or market.orders_count)
     change = Change(height, ChangeKind.RISK, market_slot, parameter, value, c.height)
     return announce(c, change, busy)
+
+
+def risk_change_code(t: Tables, market_slot: int, parameter: int, value: int) -> Reject:
+    """Whether a risk parameter may change so, as the market's others stand.
+
+    A clearing house begins when all its parameters are whole, and is never taken away again.
+    """
+    code = risk_code(t, market_slot, parameter, value)
+    if code or RISK_PARAMETERS[parameter] != "mode":
+        return code
+    if value == Mode.OFF:
+        off = t.row(Table.RISK, market_slot).mode == Mode.OFF
+        return Reject.OK if off else Reject.PARAMETER_OUT_OF_RANGE
+    return Reject.OK if risk_whole(t, market_slot) else Reject.PARAMETER_OUT_OF_RANGE
 
 
 def set_global(c: Context, parameter: int, value: int, height: int) -> Reject:
@@ -110,11 +127,15 @@ def changes_begin(c: Context) -> None:
 def change_apply(c: Context, change: Change) -> None:
     """Write a change and say what it replaced.
 
-    A tier that an earlier change has left no place for is dropped; its event has a code of end 1.
+    One that an earlier change has left no place for is dropped; its event has an end of 1.
     """
     end = 0
     if change.kind == ChangeKind.RISK:
-        before = risk_put(c.t, change.market, change.parameter, change.value)
+        before = getattr(c.t.row(Table.RISK, change.market), RISK_PARAMETERS[change.parameter])
+        code = risk_change_code(c.t, change.market, change.parameter, change.value)
+        end = int(code != Reject.OK)
+        if not end:
+            risk_put(c.t, change.market, change.parameter, change.value)
     elif change.kind == ChangeKind.GLOBAL:
         before = global_put(c.t, change.parameter, change.value)
     else:

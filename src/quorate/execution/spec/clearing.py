@@ -79,6 +79,15 @@ def risk_code(t: Tables, market_slot: int, parameter: int, value: int) -> Reject
     return Reject.OK
 
 
+def risk_whole(t: Tables, market_slot: int) -> bool:
+    """Whether all parameters but the mode are such as they may be: a new row is of zeros."""
+    row = t.row(Table.RISK, market_slot)
+    for name, (low, high) in zip(RISK_PARAMETERS, RISK_BOUNDS, strict=True):
+        if name != "mode" and not low <= getattr(row, name) <= high:
+            return False
+    return bool(row.feed < t.row(Table.LEDGER, 0).feeds_high)
+
+
 def risk_put(t: Tables, market_slot: int, parameter: int, value: int) -> int:
     """Write a parameter that `risk_code` admitted; return the value that it replaces.
 

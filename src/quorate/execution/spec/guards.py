@@ -65,10 +65,18 @@ def entry_code(c: Context, market: Market, slot: int, flags: int, tif: int) -> R
     )
     if refused:
         return CODES[MarketStatus(status)][statuses.index(status)]
+    if uncrosses(c, risk):
+        return Reject.MARKET_HALTED
     if risk.mode == Mode.BATCH or (risk.mode != Mode.OFF and risk.phase == Phase.AUCTION):
         if flags & Flag.MARKET or tif in (Tif.IOC, Tif.FOK):
             return Reject.AUCTION_TAKES_RESTING_ORDERS_ALONE
     return Reject.OK
+
+
+def uncrosses(c: Context, risk: Risk) -> bool:
+    """Whether an auction's time is over: till it has uncrossed, new orders could only delay it."""
+    auction = risk.mode != Mode.OFF and risk.phase == Phase.AUCTION
+    return bool(auction and c.time_ms >= risk.auction_end_ms)
 
 
 def reduces_alone(t: Tables, market: Market, order: Order) -> bool:

@@ -46,8 +46,9 @@ from quorate.types.records import Table
 
 @dataclass(slots=True)
 class Work:
-    """What a block's uncrossings have done: pairs looked at, dry and real, fills, and groups of
-    quotes that were frozen.
+    """What a block's uncrossings have done: pairs looked at, dry and real, and fills.
+
+    `hits`: groups of quotes that the present market's has frozen; one market's hold up no other's.
     """
 
     dry: int = 0
@@ -57,8 +58,6 @@ class Work:
 
     def left(self) -> bool:
         """Whether another market may begin."""
-        if self.hits >= PROTECTIONS_PER_UNCROSSING_MAX:
-            return False
         return self.real < AUCTION_ORDERS_PER_BLOCK and self.fills < AUCTION_FILLS_PER_BLOCK
 
 
@@ -100,6 +99,7 @@ def market_end(c: Context, slot: int, work: Work) -> None:
     halted = MarketStatus.HALTED in (market.status, c.t.row(Table.PARAMETERS, 0).switch)
     if halted or risk.guard == Guard.HALT or not work.left():
         return
+    work.hits = 0
     price = risk.auction_ticks
     surplus = 0
     if not price:
