@@ -87,13 +87,17 @@ class Opinion:
 
     def block(self, events: Any, marks: dict[int, int]) -> None:
         """Judge a block. marks: each market's before its auctions."""
+        # Fills of liquidations come before the commands, those of uncrossings behind them.
+        steps = [k for k, e in enumerate(events) if e["kind"] == EventKind.LIQUIDATED]
+        liquidated = steps[-1] if steps else -1
         for market, book in self.books.items():
-            mine = [event for event in events if int(event["market"]) == market]
+            mine = [(k, e) for k, e in enumerate(events) if int(e["market"]) == market]
             uncrossed: list[Any] = []
             expected: tuple[int, int, int] | None = None
             shares: dict[int, int] = {}
-            for event in mine:
-                if event["kind"] == EventKind.FILL and event["bundle"] == NO_BUNDLE:
+            for k, event in mine:
+                own = event["kind"] == EventKind.FILL and event["bundle"] == NO_BUNDLE
+                if own and k > liquidated:
                     if expected is None:
                         expected = book.price(marks[market])
                         shares = book.shares(expected[0], expected[1])

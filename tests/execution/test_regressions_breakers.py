@@ -5,8 +5,9 @@ from typing import Any
 
 from quorate.codec import commands as c
 from quorate.types.clearing import RISK_PARAMETERS
-from quorate.types.clearing_codes import Mode, Phase
+from quorate.types.clearing_codes import Mode, Phase, TriggerFlag
 from quorate.types.codes import EventKind, Reject
+from quorate.types.limits import TRIGGER_EQUITY_MIN_E6
 from tests.execution.clearing_exchange import ALT, RISK, House, house, readings
 from tests.execution.exchange import PERP, address, answers, bought, sold
 from tests.execution.test_auctions import in_auction
@@ -125,3 +126,42 @@ def test_a_change_of_mode_is_judged_again_when_it_applies() -> None:
     changed = readings(events, EventKind.CHANGED)
     assert [(int(row["end"]), int(row["value_before"])) for row in changed] == [(1, 1)]
     assert x.risk(ALT).mode == Mode.CONTINUOUS
+
+
+# --- triggers ------------------------------------------------------------------------------------
+def test_a_child_of_replaced_orders_fires_in_parts() -> None:
+    """A child that followed an order and its heirs passed the largest order and vanished."""
+    x = House(house())
+    x.index(1_000)
+    x.fund("ann", "ben", usd=50_000_000)
+    most = x.market().size_max_lots
+    child = c.Trigger(PERP, 1, 1, 1_100, flags=int(TriggerFlag.CHILD_LAST))
+    events = x.ok("ann", bought(1_000, most), child)
+    order = int(events["order_id"][events["kind"] == EventKind.RECEIPT][0])
+    x.ok("ben", sold(1_000, most - 1_000))
+    for price in (999, 1_000):
+        events = x.ok("ann", c.Modify(order, price, most))
+        order = int(events["order_id"][events["kind"] == EventKind.RECEIPT][0])
+    x.ok("ben", sold(1_000, most))
+    x.ok("ben", bought(1_110, most), bought(1_110, most))
+    fired = [readings(x.index(1_110), EventKind.TRIGGERED)]
+    fired += [readings(x.rows(), EventKind.TRIGGERED) for _ in range(2)]
+    parts = [(int(row["size"]), int(row["filled"])) for rows in fired for row in rows]
+    assert parts == [(most, most), (most - 1_000, most - 1_000)]
+
+
+def test_triggers_and_groups_need_an_account_that_is_worth_something() -> None:
+    """Subaccounts without money could fill both tables for nothing."""
+    x = House(house())
+    x.index(1_000)
+    x.ok("bridge", c.Deposit(0, address("ann"), 0, 3 * TRIGGER_EQUITY_MIN_E6 - 1))
+    x.ok("ann", c.OpenSubaccount(1))
+    poor = R.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE
+    stop, group = c.Trigger(PERP, 0, 0, 1_900, size=1), c.SetGroup(1, 1_000, 1, 0, 0, 1)
+    events = x.send("ann", stop, group, account=x.account("ann", 1))
+    assert list(answers(events)) == [poor, poor]
+    events = x.send("ann", stop, group, stop, c.SetGroup(2, 1_000, 1, 0, 0, 1), group)
+    assert list(answers(events)) == [0, 0, poor, poor, 0]
+    code = x.code("ann", c.Withdraw(0, address("ann"), TRIGGER_EQUITY_MIN_E6))
+    assert code == R.WITHDRAWAL_EXCEEDS_FREE_BALANCE
+    x.ok("ann", c.CancelTrigger(0), c.Withdraw(0, address("ann"), TRIGGER_EQUITY_MIN_E6))

@@ -273,10 +273,21 @@ def test_trailing_stop_follows_the_best_price() -> None:
 def test_a_refused_order_ends_the_trigger_with_its_code() -> None:
     x = exchange()
     first = ids(x.ok("ann", c.Trigger(PERP, 0, STOP, MID + 50, 5_000)))[0]
+    x.ok("governance", c.SetStatus(PERP, int(MarketStatus.REDUCE_ONLY)))
+    mark(x, MID + 50)
+    code = int(Reject.MARKET_REDUCE_ONLY)
+    assert conditional(x.rows()) == [("fired", first, code)] and live(x) == 0
+
+
+def test_a_trigger_that_finds_nobody_tries_again() -> None:
+    x = exchange()
+    first = ids(x.ok("ann", c.Trigger(PERP, 0, STOP, MID + 50, 5_000)))[0]
     x.ok("ben", c.CancelAll())
     mark(x, MID + 50)
     code = int(Reject.NO_LIQUIDITY_FOR_MARKET_ORDER)
-    assert conditional(x.rows()) == [("fired", first, code)] and live(x) == 0
+    assert conditional(x.rows()) == [("fired", first, code)] and live(x) == 1
+    x.ok("ben", sold(MID + 1, 100))
+    assert conditional(x.rows()) == [("fired", first, 0)] and live(x) == 0
 
 
 def test_a_limit_trigger_rests() -> None:

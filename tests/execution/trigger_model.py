@@ -222,7 +222,7 @@ class Model:
                 share = Fraction(row.command.trail_ppm, 1_000_000)
                 level = row.best * (1 - share if row.command.side else 1 + share)
             if self.reached(row.command, price, level):
-                self.fires(due, row, price, row.size or min(lots, SIZE_MAX))
+                self.fires(due, row, price, min(row.size or lots, SIZE_MAX))
         assert not list(due)
 
     def ends(self, due: Any, row: Held, why: TriggerEnd) -> None:
@@ -252,7 +252,12 @@ class Model:
             self.orders[order_id] = Open(row.command.side, filled, bool(rest))
         if row.follows or not row.size or row.command.flags & TriggerFlag.REDUCE_ONLY:
             assert filled <= lots
-        if event["code"] or row.size or row.command.limit_ticks or lots <= size:
+        if event["code"] == Reject.NO_LIQUIDITY_FOR_MARKET_ORDER:
+            self.count("nobody")
+        elif row.size > size and not event["code"]:
+            row.size -= size
+            self.count("part")
+        elif event["code"] or row.size or row.command.limit_ticks or lots <= size:
             for other in self.drop(row):
                 self.ended(next(due), other, TriggerEnd.PAIR)
         else:

@@ -41,6 +41,7 @@ TRIGGERS_MAX: Final = 2**17
 TRIGGERS_PER_ACCOUNT_MAX: Final = 64
 GROUPS_MAX: Final = 2**16
 GROUPS_PER_ACCOUNT_MAX: Final = 16
+TRIGGER_EQUITY_MIN_E6: Final = 10_000_000  # that an account keeps for each trigger and group
 CHANGES_MAX: Final = 64
 QUOTE_LEVELS_MAX: Final = 32
 PROTECTIONS_PER_COMMAND_MAX: Final = 4  # groups that one taker may freeze before it stops

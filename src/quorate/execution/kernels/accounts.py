@@ -4,7 +4,7 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.book import deadman_fired
-from quorate.execution.kernels.margin import assess, clears
+from quorate.execution.kernels.margin import assess, clears, keeps_count
 from quorate.execution.kernels.rows import (
     T_ASSETS,
     account_at,
@@ -99,7 +99,8 @@ def debit_code(s, account, asset, amount):
     if asset == QUOTE:
         assess(s, account, i8(0), i8(0))
         now = s.now[0]
-        if now["equity"] - amount < withdrawable_floor(now["margin"], now["value"]):
+        floor = max(withdrawable_floor(now["margin"], now["value"]), keeps_count(s, account))
+        if now["equity"] - amount < floor:
             return EXCEEDS_FREE
         if s.accounts[account]["cash_e6"] - amount < -CASH_TRADING_MAX_E6:
             return EXCEEDS_FREE

@@ -16,7 +16,13 @@ from quorate.execution.kernels.scalars import (
     worst_lots,
 )
 from quorate.types.clearing_codes import Standing
-from quorate.types.limits import PPM, TIERS_PER_SCHEDULE, VOLUME_MAX_E6, VOLUME_WINDOW_MS
+from quorate.types.limits import (
+    PPM,
+    TIERS_PER_SCHEDULE,
+    TRIGGER_EQUITY_MIN_E6,
+    VOLUME_MAX_E6,
+    VOLUME_WINDOW_MS,
+)
 from quorate.types.records import ASSET_KEY, POSITION_ISOLATED
 
 i8 = np.int64
@@ -196,6 +202,20 @@ def standing_of(s):
     if not now["clears"]:
         return i8(BANKRUPT) if now["equity"] < 0 else i8(HEALTHY)
     return i8(health(now["equity"], now["margin"], now["maintenance"], now["close_out"]))
+
+
+@helper
+def keeps_count(s, account):
+    """What an account must be worth for its triggers and groups: their tables are everybody's."""
+    row = s.accounts[account]
+    return (i8(row["triggers_count"]) + i8(row["groups_count"])) * TRIGGER_EQUITY_MIN_E6
+
+
+@helper
+def room_covered(s, account):
+    """Whether an account is worth enough for one more trigger or group."""
+    assess(s, account, i8(0), i8(0))
+    return s.now[0]["equity"] >= keeps_count(s, account) + TRIGGER_EQUITY_MIN_E6
 
 
 @helper

@@ -33,7 +33,7 @@ from quorate.types.limits import TRIGGERS_EXAMINED_PER_BLOCK, TRIGGERS_FIRED_PER
 from quorate.types.records import NO_BUNDLE
 
 i8 = np.int64
-OK = int(Reject.OK)
+OK, NO_LIQUIDITY = int(Reject.OK), int(Reject.NO_LIQUIDITY_FOR_MARKET_ORDER)
 REDUCE_ONLY, FOLLOWS = int(TriggerFlag.REDUCE_ONLY), TRIGGER_FOLLOWS
 TRAILING, WAITING = int(TriggerKind.TRAILING), int(TriggerState.WAITING)
 END_PARENT, END_NO_POSITION = int(TriggerEnd.PARENT), int(TriggerEnd.NO_POSITION)
@@ -96,8 +96,9 @@ def fire(s, slot, price, level, lots):
         )  # fmt: skip
     own = i8(row["size"])
     size = own
-    if not size:
-        size = order_lots(lots, s.markets[market]["lot_step"], s.markets[market]["size_max_lots"])
+    most = s.markets[market]["size_max_lots"]
+    if size <= 0 or size > most:
+        size = order_lots(own if own else lots, s.markets[market]["lot_step"], most)
     now["account"] = account
     now["session"] = 0
     taker["market"] = market
@@ -128,7 +129,12 @@ def fire(s, slot, price, level, lots):
         s, TRIGGERED, end, code, i8(row["side"]), market, account, 0,
         row["trigger_id"], order_id, level, price, size, limit, filled, remaining, 0, 0, 0,
     )  # fmt: skip
-    if code != OK or own or limit or lots <= size:
+    if code == NO_LIQUIDITY:
+        return
+    if own > size and code == OK:
+        row["size"] = own - size
+        s.triggers_dirty[slot] = 1
+    elif code != OK or own or limit or lots <= size:
         pair_id = i8(row["pair_id"])
         trigger_drop(s, slot)
         pair_end(s, account, pair_id)

@@ -4,6 +4,7 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.book import order_cancel
+from quorate.execution.kernels.margin import room_covered
 from quorate.execution.kernels.rows import emit_words
 from quorate.execution.kernels.scalars import (
     half_window,
@@ -27,6 +28,7 @@ OK = int(Reject.OK)
 FIELD_RANGE = int(Reject.FIELD_MUST_BE_IN_RANGE)
 MUST_EXIST, FROZEN = int(Reject.GROUP_MUST_EXIST), int(Reject.GROUP_FROZEN_WAIT)
 TOO_MANY, TABLE_FULL = int(Reject.GROUPS_TOO_MANY), int(Reject.TABLE_FULL_SEND_LATER)
+INSUFFICIENT = int(Reject.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE)
 END_USER, END_PROTECTION = int(End.USER), int(End.PROTECTION)
 PROTECTED = int(EventKind.PROTECTED)
 
@@ -81,6 +83,8 @@ def set_group(s, command):
         ledger = s.ledger[0]
         if s.accounts[account]["groups_count"] >= GROUPS_PER_ACCOUNT_MAX:
             return TOO_MANY
+        if not room_covered(s, account):
+            return INSUFFICIENT
         if not ledger["groups_free"] and ledger["groups_high"] >= GROUPS_MAX:
             return TABLE_FULL
         slot = group_insert(s, account)

@@ -4,6 +4,7 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.maps import find_order
+from quorate.execution.kernels.margin import room_covered
 from quorate.execution.kernels.orders import size_code
 from quorate.execution.kernels.rows import position_of
 from quorate.execution.kernels.scalars import reducible, trigger_fires
@@ -45,6 +46,7 @@ SIZE_RANGE, WOULD_INCREASE = int(R.SIZE_MUST_BE_IN_RANGE), int(R.REDUCE_ONLY_WOU
 TOO_MANY, TABLE_FULL = int(R.TRIGGERS_TOO_MANY_CANCEL_SOME), int(R.TABLE_FULL_SEND_LATER)
 NEEDS_PARENT, NEEDS_PAIR = int(R.TRIGGER_NEEDS_ITS_PARENT), int(R.TRIGGER_NEEDS_ITS_PAIR)
 ALREADY_PASSED, NOT_FOUND = int(R.TRIGGER_PRICE_ALREADY_PASSED), int(R.TRIGGER_NOT_FOUND)
+INSUFFICIENT = int(R.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE)
 SESSION_ORDER, SESSION_POSITION = int(R.SESSION_ORDER_SIZE_LIMIT), int(R.SESSION_POSITION_LIMIT)
 SESSION_LEVERAGE = int(R.SESSION_LEVERAGE_LIMIT)
 
@@ -235,6 +237,8 @@ def room_code(s):
     """Whether the account may have one more trigger."""
     if s.accounts[s.now[0]["account"]]["triggers_count"] >= TRIGGERS_PER_ACCOUNT_MAX:
         return TOO_MANY
+    if not room_covered(s, s.now[0]["account"]):
+        return INSUFFICIENT
     ledger = s.ledger[0]
     if not ledger["triggers_free"] and ledger["triggers_high"] >= TRIGGERS_MAX:
         return TABLE_FULL

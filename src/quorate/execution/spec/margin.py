@@ -15,7 +15,12 @@ from quorate.execution.spec.positions import position_of
 from quorate.execution.spec.rows import Account, MarginTierRow, Market
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import Mode, Standing
-from quorate.types.limits import TIERS_PER_SCHEDULE, VOLUME_MAX_E6, VOLUME_WINDOW_MS
+from quorate.types.limits import (
+    TIERS_PER_SCHEDULE,
+    TRIGGER_EQUITY_MIN_E6,
+    VOLUME_MAX_E6,
+    VOLUME_WINDOW_MS,
+)
 from quorate.types.records import ASSET_KEY, POSITION_ISOLATED, Table
 
 CROSS = 0  # bucket of the whole account
@@ -154,6 +159,16 @@ def assess(
     """Equity, initial margin and worth of the riskiest sides of the cross bucket."""
     worth = bucket_worth(t, account, CROSS, key, worst_lots)
     return worth.equity, worth.initial, worth.value
+
+
+def keeps_count(account: Account) -> int:
+    """What an account must be worth for its triggers and groups: their tables are everybody's."""
+    return (account.triggers_count + account.groups_count) * TRIGGER_EQUITY_MIN_E6
+
+
+def room_covered(t: Tables, account: Account) -> bool:
+    """Whether an account is worth enough for one more trigger or group."""
+    return assess(t, account)[0] >= keeps_count(account) + TRIGGER_EQUITY_MIN_E6
 
 
 def volume_buckets(account: Account, time_ms: int) -> tuple[int, int]:

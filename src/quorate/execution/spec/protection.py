@@ -13,6 +13,7 @@ from quorate.execution import rules
 from quorate.execution.spec.book import order_cancel
 from quorate.execution.spec.clearing_rows import Group
 from quorate.execution.spec.context import Context
+from quorate.execution.spec.margin import room_covered
 from quorate.execution.spec.rows import Account, Market, Order
 from quorate.execution.spec.tables import Tables, insert, remove
 from quorate.types.codes import End, EventKind, Reject, Side
@@ -85,6 +86,8 @@ def set_group(c: Context, limits: Group) -> tuple[Reject, int]:
     account: Account = c.t.row(Table.ACCOUNTS, c.account)
     if account.groups_count >= GROUPS_PER_ACCOUNT_MAX:
         return Reject.GROUPS_TOO_MANY, 0
+    if not room_covered(c.t, account):
+        return Reject.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE, 0
     ledger = c.t.row(Table.LEDGER, 0)
     if not ledger.groups_free and ledger.groups_high >= GROUPS_MAX:
         return Reject.TABLE_FULL_SEND_LATER, 0

@@ -8,15 +8,17 @@ there is nothing that they could reduce and no parent is open any more.
 Firing. Rows are examined in slot order, each once a block, and a part of them if there are many;
 the cursor carries the rest over. A trigger of a market that is halted, in an auction or in
 quarantine waits, and its trail with it. The order is placed and judged as one of the account's
-own, without a session; if it is refused the trigger is gone all the same, and its event says why.
-A market order for a position that is larger than one order may be leaves its trigger armed for the
-rest. In a batch market, which takes resting orders alone, a market order is a limit order at the
-watched price, widened by the market's slippage.
+own, without a session; if it is refused the trigger is gone all the same, and its event says why,
+but one that found nobody on the other side stays, and tries again. An order that is larger than one
+may be leaves its trigger armed for the rest (but not a limit order for the position). In a batch
+market, which takes resting orders alone, a market order is a limit order at the watched price,
+widened by the market's slippage.
 """
 
 from quorate.execution import rules
 from quorate.execution.spec.clearing_rows import Trigger
 from quorate.execution.spec.context import Context, Receipt
+from quorate.execution.spec.margin import room_covered
 from quorate.execution.spec.orders import place, size_code
 from quorate.execution.spec.positions import position_of
 from quorate.execution.spec.rows import Market
@@ -178,6 +180,8 @@ def room_code(c: Context) -> Reject:
     """Whether the account may have one more trigger."""
     if c.t.row(Table.ACCOUNTS, c.account).triggers_count >= TRIGGERS_PER_ACCOUNT_MAX:
         return Reject.TRIGGERS_TOO_MANY_CANCEL_SOME
+    if not room_covered(c.t, c.t.row(Table.ACCOUNTS, c.account)):
+        return Reject.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE
     ledger = c.t.row(Table.LEDGER, 0)
     if not ledger.triggers_free and ledger.triggers_high >= TRIGGERS_MAX:
         return Reject.TABLE_FULL_SEND_LATER
@@ -325,7 +329,11 @@ def fire(c: Context, slot: int, price: int, level: int, lots: int) -> None:
     """Place a trigger's order; `lots` are those of the position, for one that has no size."""
     row = c.t.row(Table.TRIGGERS, slot)
     market = c.t.row(Table.MARKETS, row.market)
-    size = row.size or rules.order_lots(lots, market.lot_step, market.size_max_lots)
+    # A child of an order that was replaced may follow more than one order may be.
+    size = row.size
+    if not 0 < size <= market.size_max_lots:
+        size = rules.order_lots(size or lots, market.lot_step, market.size_max_lots)
+    rest = row.size - size
     flags = int(Flag.REDUCE_ONLY) if row.flags & TriggerFlag.REDUCE_ONLY else 0
     limit, tif = row.limit_ticks, Tif.GTC
     if not limit and c.t.row(Table.RISK, row.market).mode == Mode.BATCH:
@@ -354,6 +362,12 @@ def fire(c: Context, slot: int, price: int, level: int, lots: int) -> None:
         market=row.market,
         account=row.account,
     )
-    if code or row.size or limit or lots <= size:
+    if code == Reject.NO_LIQUIDITY_FOR_MARKET_ORDER:
+        return
+    if rest > 0 and not code:
+        row = c.t.row(Table.TRIGGERS, slot)
+        row.size = rest
+        c.t.put(Table.TRIGGERS, slot, row)
+    elif code or row.size or limit or lots <= size:
         trigger_drop(c.t, slot)
         pair_end(c, row.account, row.pair_id)
