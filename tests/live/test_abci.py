@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from quorate.codec import commands as c
+from quorate.codec.genesis import encode_genesis
 from quorate.commitment import comet_verifier
 from quorate.replica.restoring import manifest_bytes, manifest_read
 from quorate.runtime.cometbft.homes import app_state, init_comet
@@ -44,7 +45,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def home_in(folder: Path, **config: Any) -> Home:
-    (home,) = init_comet(folder, 1, config_text=config_text(segment_mib=1, **config))
+    # The genesis of the replica's own tests, whose blocks are compared with these.
+    genesis = folder.parent / f"{folder.name}.json"
+    genesis.write_bytes(encode_genesis(GENESIS))
+    text = config_text(segment_mib=1, **config)
+    (home,) = init_comet(folder, 1, genesis, config_text=text)
     return home
 
 

@@ -39,8 +39,8 @@ MUTATIONS: Final = (
     Mutation(
         "worst_side",
         "margin",
-        'worst_lots(position["size"], position["bids"], position["asks"])',
-        'worst_lots(position["size"], position["asks"], position["bids"])',
+        'worst_lots(size, position["bids"], position["asks"])',
+        'worst_lots(size, position["asks"], position["bids"])',
         "bids and asks are exchanged where the riskiest side is found",
     ),
     Mutation(
