@@ -38,10 +38,13 @@ setup: $(QUORATE) ## make .venv from requirements.lock (once; the other tasks do
 demo: $(QUORATE) ## show four validators at work on this machine, two of them killed
 	@$(BIN)/quorate demo
 
+# Machine code first: a test's node would otherwise wait for it, longer than the test waits for the node.
 test: $(QUORATE) ## run all tests
+	@$(BIN)/quorate warm
 	@$(PYTEST) -n $(WORKERS) --dist worksteal
 
 check: check-static ## lint, types, house rules and the quick tests; before each commit
+	@$(BIN)/quorate warm
 	@$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow"
 
 check-static: $(QUORATE) ## lint and types only
