@@ -6,7 +6,13 @@ It shares no table with the source, so that a wrong table shows.
 import numpy as np
 
 from quorate.types.codes import Reject
-from quorate.types.records import COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION, VALIDATOR_COMMAND
+from quorate.types.records import (
+    COMMAND,
+    LEDGER_COMMAND,
+    LISTING_CONTINUATION,
+    PRODUCT_PART,
+    VALIDATOR_COMMAND,
+)
 
 TRADING = {
     1: "market side price size tif flags expiry_ms cloid_hi cloid_lo aux",
@@ -21,6 +27,7 @@ TRADING = {
     10: "market size aux",
     11: "market price size expiry_ms order_id aux",
     12: "market price",
+    13: "side",
     48: "market side price size expiry_ms order_id cloid_hi cloid_lo aux",
     49: "market side",
     50: "market price size order_id",
@@ -33,8 +40,12 @@ TRADING = {
     59: "market side",
     60: "price size order_id",
     61: "market price size order_id",
+    62: "market side price size expiry_ms order_id cloid_hi cloid_lo",
+    63: "market side price size expiry_ms order_id cloid_hi cloid_lo aux",
     64: "market price",
     65: "market price size",
+    66: "market price size expiry_ms order_id cloid_hi cloid_lo",
+    72: "market price size expiry_ms order_id cloid_hi cloid_lo",
     254: "price size expiry_ms order_id",
 }
 LEDGER = {
@@ -50,11 +61,16 @@ LEDGER = {
 }
 TAIL = {255: "base_asset name lot_units margin_schedule fee_schedule slippage_max_ppm"}
 REGISTER = {54: "key_type key power"}
+PARTS = {253: " ".join(f"word_{k}" for k in range(7))}
 FLAGS_ALLOWED = {1: 0x7F, 5: 0x3C, 6: 0x3C, 8: 0x1F}
 ANY_SIGN = {(1, "cloid_hi"), (1, "cloid_lo"), (3, "cloid_hi"), (3, "cloid_lo")}
 ANY_SIGN |= {(6, "cloid_hi"), (6, "cloid_lo"), (50, "size"), (52, "cloid_hi"), (52, "cloid_lo")}
 ANY_SIGN |= {(12, "price"), (55, "size"), (57, "cloid_hi"), (57, "cloid_lo")}
-SIDES = {1: range(2), 8: range(2), 48: range(1, 3), 49: range(1, 5), 56: range(4), 59: range(1, 5)}
+ANY_SIGN |= {(62, "cloid_hi"), (62, "cloid_lo")}
+ANY_SIGN |= {(63, name) for name in ["price", "size", "order_id", "cloid_hi", "cloid_lo", "aux"]}
+ANY_SIGN |= {(253, f"word_{k}") for k in range(7)}
+SIDES = {1: range(2), 8: range(2), 13: range(2), 48: range(1, 4), 49: range(1, 5), 56: range(4)}
+SIDES |= {59: range(1, 5), 62: range(4), 63: range(256)}
 TIFS = {1: range(4), 8: range(3)}
 LEVELS_MAX = 32
 
@@ -84,6 +100,7 @@ def command_code(record: bytes) -> Reject:
         (LEDGER_COMMAND, LEDGER),
         (LISTING_CONTINUATION, TAIL),
         (VALIDATOR_COMMAND, REGISTER),
+        (PRODUCT_PART, PARTS),
     )
     known = [(reading, table) for reading, table in readings if op in table]
     if not known:
@@ -105,7 +122,7 @@ def command_code(record: bytes) -> Reject:
         return Reject.FIELD_MUST_BE_IN_RANGE
     if op == 1 and not order_agrees(row):
         return Reject.FLAGS_MUST_AGREE
-    if op in (52, 57) and not name_is_sound(record[40:56]):
+    if op in (52, 57, 62) and not name_is_sound(record[40:56]):
         return Reject.FIELD_MUST_BE_IN_RANGE
     if op == 54 and not key_is_sound(int(row["key_type"]), bytes(record[7:40])):
         return Reject.FIELD_MUST_BE_IN_RANGE
@@ -133,12 +150,14 @@ def commands_code(data: bytes) -> Reject:
         code = command_code(record)
         if code != Reject.OK:
             return code
-        if due is None and record[0] in (254, 255):
+        if due is None and record[0] in (253, 254, 255):
             return Reject.CONTINUATION_MUST_FOLLOW_ITS_HEAD
         if record[0] == 48:
             wanted = [255]
         elif record[0] == 10:
             wanted = [254] * int.from_bytes(record[16:24], "little")
+        elif record[0] == 62:
+            wanted = [253] * 21
     return Reject.CONTINUATION_MUST_FOLLOW_ITS_HEAD if wanted else Reject.OK
 
 

@@ -82,6 +82,9 @@ def test_every_byte_of_every_operation() -> None:
         c.SetRisk(1, 2, -3, 4), c.SetBand(1, 3, 1000, 5, 6, 7), c.SetFeed(0, "BTC", 5),
         c.SetVoter(bytes(range(20)), 5), c.SetSwitch(3, 2), c.SetGlobal(1, 2, 3),
         c.ScheduleTier(1, 2, 3, 4), c.VotePrice(0, 5, 6),
+        c.ListProduct(1, "CALL", 2, 0, 9, 5_000, "fix", (7,) * 64, (-1, 9) * 24),
+        c.SetSeries(1, 2, 3, -4, 5, -6, 7, -8, 9), c.SetListing(1, 2, 3, 4, 5, 6, 7),
+        c.VoteSmile(1, 5, (9_000,) * 9), c.SetMarginMode(1),
     ]  # fmt: skip
     assert [sample.op for sample in samples] == list(c.COMMANDS)
     for sample in samples:

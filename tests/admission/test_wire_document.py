@@ -13,8 +13,8 @@ from quorate.codec.eip712 import STRUCTS, struct_text
 from quorate.codec.items import decode_items
 from quorate.codec.layout import LAYOUTS, Form
 from quorate.types import limits
-from quorate.types.clearing import EVENT_WORDS_OF
 from quorate.types.codes import EventKind, Op
+from quorate.types.events import EVENT_WORDS_OF
 from quorate.types.records import Table
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "wire.md"

@@ -171,6 +171,12 @@ def test_dataclasses_and_layouts_name_the_same_fields_in_the_same_order() -> Non
             assert {field.name for field in LAYOUTS[op]} == {"market", "group", "levels_count"}
             level = [field.name for field in dataclasses.fields(c.QuoteLevel)]
             assert level == [field.name for field in LAYOUTS[Op.QUOTE_LEVEL]]
+        elif op == Op.LIST_PRODUCT:
+            layout = {field.name for field in LAYOUTS[op]}
+            assert set(names) - layout == {"text", "code", "ranges"}
+            assert layout - set(names) == {"text_bytes"}
+        elif op == Op.VOTE_SMILE:
+            assert names == ["expiry", "forward_ticks", "vols_e9"]
         elif op == Op.LIST_MARKET:
             assert names == ["market", "spec"]
             layout = {field.name for part in (op, Op.CONTINUATION) for field in LAYOUTS[part]}

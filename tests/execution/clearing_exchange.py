@@ -10,7 +10,6 @@ from typing import Any
 
 from quorate.codec import commands as c
 from quorate.types.blocks import Genesis, MarketSpec
-from quorate.types.clearing import EVENT_READINGS
 from quorate.types.clearing_codes import Guard, Phase
 from quorate.types.clearing_spec import (
     ClearingSpec,
@@ -20,6 +19,7 @@ from quorate.types.clearing_spec import (
     VoterSpec,
 )
 from quorate.types.codes import EventKind
+from quorate.types.events import EVENT_READINGS
 from quorate.types.records import EVENT, Table
 from tests.execution.exchange import PERP, ROOMY, USD, Exchange, address
 

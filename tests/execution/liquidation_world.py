@@ -17,9 +17,9 @@ from quorate.sim.execution_fuzz import Lockstep
 from quorate.sim.execution_world import Row, packed
 from quorate.sim.liquidation_receipts import Receipts, terms_of
 from quorate.types.blocks import AssetSpec, FeeTier, Genesis, MarginTier, MarketSpec
-from quorate.types.clearing import EVENT_READINGS
 from quorate.types.clearing_spec import ClearingSpec, FeedSpec, GlobalSpec, RiskSpec, VoterSpec
 from quorate.types.codes import EventKind, Flag
+from quorate.types.events import EVENT_READINGS
 from quorate.types.records import Table
 
 USD = 10**6

@@ -28,6 +28,11 @@ from quorate.types.blocks import (
     MarketSpec,
 )
 from quorate.types.codes import Op
+from quorate.types.limits import (
+    PAYOFF_CODE_MAX,
+    PAYOFF_INPUTS,
+    SMILE_PILLARS,
+)
 from tests.vectors import agreement
 
 FILE = Path(__file__).with_name("conformance.toml")
@@ -71,6 +76,15 @@ def command(rng: random.Random, op: Op) -> c.Command:
         levels = [fields_drawn(rng, Op.QUOTE_LEVEL) for _ in range(rng.randrange(1, 5))]
         del values["levels_count"]
         return c.Quote(levels=tuple(c.QuoteLevel(**level) for level in levels), **values)
+    if op == Op.LIST_PRODUCT:
+        values["text"] = "".join(rng.choices(LETTERS, k=rng.randrange(1, 257)))
+        del values["text_bytes"]
+        values["code"] = tuple(rng.getrandbits(63) for _ in range(PAYOFF_CODE_MAX))
+        values["ranges"] = tuple(rng.getrandbits(63) for _ in range(2 * PAYOFF_INPUTS))
+    elif op == Op.VOTE_SMILE:
+        expiry, forward = values["expiry"], values["forward_ticks"]
+        vols = tuple(1_000 * rng.randrange(2**31) for _ in range(SMILE_PILLARS))
+        return c.VoteSmile(expiry, forward, vols)
     return c.COMMANDS[op](**values)
 
 

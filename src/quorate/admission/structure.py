@@ -114,6 +114,9 @@ OP_CONTINUATION: Final = int(Op.CONTINUATION)
 OP_VALIDATOR: Final = int(Op.SET_VALIDATOR)
 OP_QUOTE: Final = int(Op.QUOTE)
 OP_QUOTE_LEVEL: Final = int(Op.QUOTE_LEVEL)
+OP_PRODUCT: Final = int(Op.LIST_PRODUCT)
+OP_PRODUCT_PART: Final = int(Op.PRODUCT_PART)
+PRODUCT_PARTS: Final = limits.PRODUCT_PARTS
 LEVELS_AT: Final = field_at(COMMAND, "size")[0]
 QUOTE_LEVELS_MAX: Final = limits.QUOTE_LEVELS_MAX
 ED25519: Final = int(KeyType.ED25519)
@@ -244,7 +247,10 @@ def commands_checked(data, start, count):  # type: ignore[no-untyped-def]
         elif data[at] == OP_QUOTE:
             tail = OP_QUOTE_LEVEL
             tails_due = word_at(data, at + LEVELS_AT)
-        elif data[at] == OP_CONTINUATION or data[at] == OP_QUOTE_LEVEL:
+        elif data[at] == OP_PRODUCT:
+            tail = OP_PRODUCT_PART
+            tails_due = PRODUCT_PARTS
+        elif data[at] in (OP_CONTINUATION, OP_QUOTE_LEVEL, OP_PRODUCT_PART):
             return CONTINUATION
     if tails_due > 0:
         return CONTINUATION

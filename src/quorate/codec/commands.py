@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quorate.codec import clearing_commands
+from quorate.codec import clearing_commands, options_commands
 from quorate.codec.layout import CLOID_BYTES, LAYOUTS, NAME_BYTES, Field, Form, is_name
 from quorate.types.blocks import MarketSpec
 from quorate.types.codes import KeyType, Op
-from quorate.types.limits import COMMAND_BYTES
+from quorate.types.limits import COMMAND_BYTES, PRODUCT_PARTS
 from quorate.types.records import (
     COMMAND,
     LEDGER_COMMAND,
@@ -43,6 +43,11 @@ SetSwitch = clearing_commands.SetSwitch
 SetVoter = clearing_commands.SetVoter
 Trigger = clearing_commands.Trigger
 VotePrice = clearing_commands.VotePrice
+ListProduct = options_commands.ListProduct
+SetListing = options_commands.SetListing
+SetMarginMode = options_commands.SetMarginMode
+SetSeries = options_commands.SetSeries
+VoteSmile = options_commands.VoteSmile
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +245,11 @@ Command = (
     | SetValidator | SetMark
     | Trigger | CancelTrigger | Quote | SetGroup | Isolate | Donate
     | SetRisk | SetBand | SetFeed | SetVoter | SetSwitch | SetGlobal | ScheduleTier | VotePrice
+    | ListProduct | SetSeries | SetListing | VoteSmile | SetMarginMode
 )  # fmt: skip
+LONG: Final = (Op.LIST_MARKET, Op.CONTINUATION, Op.LIST_PRODUCT, Op.PRODUCT_PART)
 COMMANDS: Final[dict[Op, Any]] = {kind.op: kind for kind in Command.__args__}
-assert set(COMMANDS) == set(Op) - {Op.CONTINUATION, Op.QUOTE_LEVEL}
+assert set(COMMANDS) == set(Op) - {Op.CONTINUATION, Op.QUOTE_LEVEL, Op.PRODUCT_PART}
 
 
 def validator_key(key_type: int, key: bytes) -> bytes:
@@ -338,6 +345,8 @@ def encode_command(command: Command) -> bytes:
     if isinstance(command, Quote):
         tails = (encode_record(Op.QUOTE_LEVEL, level) for level in command.levels)
         return encode_record(Op.QUOTE, command) + b"".join(tails)
+    if isinstance(command, ListProduct):
+        return encode_record(Op.LIST_PRODUCT, command) + options_commands.product_parts(command)
     return encode_record(command.op, command)
 
 
@@ -366,6 +375,14 @@ def decode_commands(data: bytes) -> list[Command]:
                 decode_record(data[tail : tail + COMMAND_BYTES]) for tail in tails
             ]
             values["levels"] = tuple(QuoteLevel(**level) for level in found)
+        elif op == Op.LIST_PRODUCT:
+            tails = [next(starts) for _ in range(PRODUCT_PARTS)]
+            parts = [data[tail : tail + COMMAND_BYTES] for tail in tails]
+            commands.append(options_commands.product_of(values, parts))
+            continue
+        elif op == Op.VOTE_SMILE:
+            packed = [values.pop(name) for name in list(values) if name.startswith("vols_")]
+            values["vols_e9"] = options_commands.vols_of(tuple(packed))
         commands.append(COMMANDS[op](**values))
     return commands
 
@@ -376,7 +393,7 @@ def command_rows(op: Op, count: int, **columns: ArrayLike) -> NDArray[np.uint8]:
     Columns are scalars or arrays of length `count`, named as in the operation's reading
     (types/records.py). Values are not checked here; admission does.
     """
-    assert op not in (Op.LIST_MARKET, Op.CONTINUATION), "a listing is built by ListMarket"
+    assert op not in LONG, "a listing is built by its own builder"
     is_ledger = Op.APPROVE_AGENT <= op <= Op.DEPOSIT or op == Op.SET_VOTER
     reading = LEDGER_COMMAND if is_ledger else COMMAND
     if op == Op.SET_VALIDATOR:

@@ -14,12 +14,14 @@ import numpy as np
 
 from quorate.types.clearing_codes import TriggerFlag, TriggerKind
 from quorate.types.codes import Flag, KeyType, MarketKind, MarketStatus, Op, Side, Tif
-from quorate.types.limits import BANDS_PER_MARKET, COMMAND_BYTES, INT64_MAX
+from quorate.types.limits import BANDS_PER_MARKET, COMMAND_BYTES, INT64_MAX, PRODUCTS_MAX
+from quorate.types.options_codes import MarginMode, ObservationRule
 from quorate.types.records import (
     ADDRESS_BYTES,
     COMMAND,
     LEDGER_COMMAND,
     LISTING_CONTINUATION,
+    PRODUCT_PART,
     VALIDATOR_COMMAND,
     VALIDATOR_KEY_BYTES,
 )
@@ -190,6 +192,7 @@ LAYOUTS: Final[dict[Op, tuple[Field, ...]]] = {
         trading("aux", "freeze_ms"),
     ),
     Op.ISOLATE: (trading("market"), trading("price", "amount_e6", low=INT64_MIN)),
+    Op.SET_MARGIN_MODE: (trading("side", "mode", high=max(MarginMode)),),
     Op.APPROVE_AGENT: (
         address("agent"),
         ledger("expiry_ms"),
@@ -275,6 +278,47 @@ LAYOUTS: Final[dict[Op, tuple[Field, ...]]] = {
         trading("price", "lower_e6"),
         trading("size", "leverage_max"),
         trading("order_id", "height"),
+    ),
+    Op.LIST_PRODUCT: (
+        trading("market", "product"),
+        trading("side", "rule", high=max(ObservationRule)),
+        trading("price", "payoff_low"),
+        trading("size", "payoff_high"),
+        trading("expiry_ms", "sample_ms"),
+        trading("order_id", "text_bytes"),
+        text(COMMAND, "cloid_hi"),
+    ),
+    Op.PRODUCT_PART: tuple(
+        integer(PRODUCT_PART, f"word_{k}", low=INT64_MIN) for k in range(7)
+    ),
+    Op.SET_SERIES: (
+        trading("market"),
+        trading("side", "product", high=PRODUCTS_MAX - 1),
+        trading("expiry_ms"),
+        trading("price", "strike", low=INT64_MIN),
+        trading("size", "upper", low=INT64_MIN),
+        trading("order_id", "lower", low=INT64_MIN),
+        trading("cloid_hi", "rebate", low=INT64_MIN),
+        trading("cloid_lo", "cap", low=INT64_MIN),
+        trading("aux", "rate", low=INT64_MIN),
+    ),
+    Op.SET_LISTING: (
+        trading("market", "listing"),
+        trading("price", "template"),
+        trading("size", "period_ms"),
+        trading("expiry_ms", "offset_ms"),
+        trading("order_id", "expiries_ahead"),
+        trading("cloid_hi", "step_ticks"),
+        trading("cloid_lo", "strikes_each_side"),
+    ),
+    Op.VOTE_SMILE: (
+        trading("market", "expiry"),
+        trading("price", "forward_ticks"),
+        trading("size", "vols_0_1"),
+        trading("expiry_ms", "vols_2_3"),
+        trading("order_id", "vols_4_5"),
+        trading("cloid_hi", "vols_6_7"),
+        trading("cloid_lo", "vols_8"),
     ),
     Op.VOTE_PRICE: (
         trading("market", "feed"),

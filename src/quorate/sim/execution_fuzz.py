@@ -21,8 +21,8 @@ from quorate.execution.kernels.state import NONCE_CELLS, POSITION_CELLS
 from quorate.execution.machine import KernelMachine, SpecMachine, genesis_image
 from quorate.sim.execution_checker import faults
 from quorate.sim.execution_world import Block, World, without
-from quorate.types.clearing import EVENT_READINGS
 from quorate.types.codes import EventKind, Reject
+from quorate.types.events import EVENT_READINGS
 from quorate.types.records import Table
 
 BLOCKS_PER_WORLD: Final = 60

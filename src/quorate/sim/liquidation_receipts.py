@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
-from quorate.types.clearing import EVENT_READINGS
 from quorate.types.clearing_codes import InsuranceFlow, LiquidationStep, Standing
 from quorate.types.codes import EventKind, Side
+from quorate.types.events import EVENT_READINGS
 from quorate.types.records import NO_BUNDLE
 
 FEE: Final = int(InsuranceFlow.FEE)

@@ -32,6 +32,7 @@ class Op(IntEnum):
     QUOTE = 10
     SET_GROUP = 11
     ISOLATE = 12
+    SET_MARGIN_MODE = 13
     APPROVE_AGENT = 16
     REVOKE_AGENT = 17
     WITHDRAW = 18
@@ -54,8 +55,13 @@ class Op(IntEnum):
     SET_SWITCH = 59
     SET_GLOBAL = 60
     SCHEDULE_TIER = 61
+    LIST_PRODUCT = 62
+    SET_SERIES = 63
     SET_MARK = 64
     VOTE_PRICE = 65
+    VOTE_SMILE = 66
+    SET_LISTING = 72
+    PRODUCT_PART = 253
     QUOTE_LEVEL = 254
     CONTINUATION = 255
 
@@ -98,6 +104,7 @@ class Stp(IntEnum):
 class MarketKind(IntEnum):
     SPOT = 1
     PERPETUAL = 2
+    SERIES = 3
 
 
 class MarketStatus(IntEnum):
@@ -145,6 +152,12 @@ class EventKind(IntEnum):
     CHANGED = 19
     SWITCHED = 20
     INSURED = 21
+    PRODUCT_LISTED = 22
+    SERIES_LISTED = 23
+    SMILED = 24
+    FIXED = 25
+    SERIES_MOVED = 26
+    SETTLED = 27
 
 
 class End(IntEnum):
@@ -165,6 +178,7 @@ class End(IntEnum):
     LIQUIDATION = 12
     PROTECTION = 13
     AUCTION = 14
+    EXPIRY = 15
 
 
 class Reject(IntEnum):
@@ -250,6 +264,9 @@ class Reject(IntEnum):
     GROUPS_TOO_MANY = 350
     PRICE_OUTSIDE_BAND = 351
     MARKET_HAS_NO_CLEARING = 352
+    SERIES_NOT_LIVE = 353
+    VOLATILITY_MUST_BE_IN_RANGE = 354
+    MARGIN_MODE_NEEDS_MORE_MARGIN = 355
     # Accounts, keys, ledger.
     OWNER_KEY_REQUIRED = 400
     AGENT_ALREADY_APPROVED = 401
@@ -290,6 +307,12 @@ class Reject(IntEnum):
     CHANGE_NEEDS_NOTICE = 514
     CHANGES_TOO_MANY_WAIT = 515
     MARK_FOLLOWS_ITS_FEED = 516
+    PRODUCT_MUST_EXIST = 517
+    PAYOFF_REFUSED = 518
+    PAYOFF_TEXT_AND_CODE_DIFFER = 519
+    SERIES_ALREADY_SET = 520
+    EXPIRY_OUT_OF_RANGE = 521
+    SERIES_PARAMETER_OUT_OF_RANGE = 522
 
 
 R = Reject
@@ -374,6 +397,9 @@ SENTENCES: Final[dict[Reject, str]] = {
     R.GROUPS_TOO_MANY: "The account has as many groups as it may.",
     R.PRICE_OUTSIDE_BAND: "The trade would leave the price band; send an order that may rest.",
     R.MARKET_HAS_NO_CLEARING: "The market has no clearing house; this needs one.",
+    R.SERIES_NOT_LIVE: "The series has expired, or is not yet listed.",
+    R.VOLATILITY_MUST_BE_IN_RANGE: "Give a volatility from 1 % to 500 %, of a series with a smile.",
+    R.MARGIN_MODE_NEEDS_MORE_MARGIN: "Under that mode initial margin would not be covered.",
     R.OWNER_KEY_REQUIRED: "Sign this command with the account's own key, not a session key.",
     R.AGENT_ALREADY_APPROVED: "That key is an agent of another account.",
     R.AGENT_UNKNOWN: "That key is not an agent of this account.",
@@ -412,5 +438,11 @@ SENTENCES: Final[dict[Reject, str]] = {
     R.CHANGE_NEEDS_NOTICE: "Announce the change further ahead, while positions are open.",
     R.CHANGES_TOO_MANY_WAIT: "As many changes as may be are announced; wait for one to begin.",
     R.MARK_FOLLOWS_ITS_FEED: "The market's mark follows its feed; vote on the feed.",
+    R.PRODUCT_MUST_EXIST: "Number a product with the next free number, or name one that is listed.",
+    R.PAYOFF_REFUSED: "The payoff does not pass the checker; see the receipt for code and place.",
+    R.PAYOFF_TEXT_AND_CODE_DIFFER: "The bytecode is not what the text compiles to.",
+    R.SERIES_ALREADY_SET: "The market has its series already, or is not of that kind.",
+    R.EXPIRY_OUT_OF_RANGE: "Choose an expiry at least an hour and at most three years ahead.",
+    R.SERIES_PARAMETER_OUT_OF_RANGE: "A parameter lies outside the product's range.",
 }
 assert set(SENTENCES) == set(Reject), "every reject code has its sentence"

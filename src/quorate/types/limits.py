@@ -20,11 +20,11 @@ SESSIONS_MAX: Final = 2**18
 NONCE_ROWS_MAX: Final = 2**20
 POSITIONS_MAX: Final = 2**22  # of all accounts together
 NONCES_MAX: Final = 2**23  # of all signers together
-MARKETS_MAX: Final = 4096
+MARKETS_MAX: Final = 2**14  # series that have settled keep their numbers
 ASSETS_MAX: Final = 4096
 SCHEDULES_MAX: Final = 64
 TIERS_PER_SCHEDULE: Final = 8
-POSITIONS_PER_ACCOUNT_MAX: Final = 64
+POSITIONS_PER_ACCOUNT_MAX: Final = 128
 ORDERS_PER_ACCOUNT_MAX: Final = 8192
 SESSIONS_PER_ACCOUNT_MAX: Final = 64
 SUBACCOUNTS_MAX: Final = 2**7  # numbers below it: one deposit must not fill the table
@@ -52,6 +52,26 @@ VOTER_WEIGHT_MAX: Final = 2**32
 SPREAD_DOUBT: Final = 10  # a tenth between the quartiles of the votes leaves no confidence
 INSURANCE_MAX_E6: Final = 2**58
 DEBTS_DUST_E6: Final = 1_000_000  # debts of all buckets together that close no gate
+
+# Options (docs/decisions/014-options.md).
+PRODUCTS_MAX: Final = 256
+EXPIRIES_MAX: Final = 256  # in use at a time
+LISTINGS_MAX: Final = 64
+SMILE_PILLARS: Final = 9
+SMILE_VOL_UNIT_E9: Final = 1_000  # votes count volatility in 1e-6
+OPTION_MS_MAX: Final = 3 * 365 * DAY_MS  # of a series' life
+FIXING_WINDOW_MS: Final = 1_800_000
+FIXING_SAMPLE_MS: Final = 4_000
+FIXING_SAMPLES: Final = FIXING_WINDOW_MS // FIXING_SAMPLE_MS
+FIXING_SAMPLES_MIN: Final = FIXING_SAMPLES // 2
+CLOSE_OFFSET_MS: Final = 8 * 3_600_000  # 08:00 UTC
+OBSERVATION_MS_MIN: Final = 1_000
+ORDERS_EXPIRED_PER_BLOCK: Final = 4096
+ACCOUNTS_SETTLED_PER_BLOCK: Final = 2**14
+LISTINGS_PER_TICK: Final = 8
+LISTING_LEAST_MS: Final = 3_600_000
+LISTING_EXPIRIES_MAX: Final = 16
+LISTING_STRIKES_MAX: Final = 32
 
 # Prices, sizes, money.
 PRICE_TICKS_MAX: Final = 2**40 - 1
@@ -98,6 +118,20 @@ CLAMP_MAX_PPM: Final = PPM  # the move of a mark in one update
 BAND_MAX_PPM: Final = 9 * PPM  # the upper end of a price band; the lower ends at the whole price
 ADDON_MAX_PPM: Final = 9 * PPM  # of the initial margin, at no confidence
 LIQUIDATION_SPREAD_MAX_PPM: Final = 10 * PPM  # times the maintenance rate
+
+# Payoffs (instruments/payoff). A value within +-PAYOFF_VALUE_MAX leaves room for one sum.
+PAYOFF_TEXT_BYTES_MAX: Final = 256
+PAYOFF_CODE_MAX: Final = 64  # instructions of one payoff, and steps of one run
+PAYOFF_DEPTH_MAX: Final = 32  # operators and brackets that are open at once
+PAYOFF_VALUE_MAX: Final = 2**62 - 1  # either sign
+PAYOFF_CONSTANT_MAX: Final = 2**50 - 1
+PAYOFF_INPUTS: Final = 24
+PAYOFF_SAMPLES_MAX: Final = 2**20  # observations of one series
+PAYOFF_RETURN_MAX_PPM: Final = PPM  # one return within `realized`
+
+# A product on the wire: text, bytecode and ranges, in records of seven words.
+PRODUCT_WORDS: Final = PAYOFF_TEXT_BYTES_MAX // 8 + PAYOFF_CODE_MAX + 2 * PAYOFF_INPUTS
+PRODUCT_PARTS: Final = (PRODUCT_WORDS + 6) // 7
 
 # Bundles and blocks.
 COMMAND_BYTES: Final = 64
@@ -241,6 +275,13 @@ assert SCHEDULES_MAX * TIERS_PER_SCHEDULE <= 2**TREE_DEPTH
 assert BUNDLE_BYTES_MAX < BLOCK_BYTES_MAX
 assert FILLS_PER_COMMAND_MAX <= ORDERS_EXAMINED_PER_COMMAND_MAX
 assert NONCE_PAST_MS + NONCE_FUTURE_MS < TIME_MS_MAX
+# A product fits into a bundle with its head; its text fills whole words.
+assert PRODUCT_PARTS + 1 < COMMANDS_PER_BUNDLE_MAX and PAYOFF_TEXT_BYTES_MAX % 8 == 0
+# A fixing sums samples; a path's sum takes a sample a block for the longest life.
+assert FIXING_SAMPLES * PRICE_TICKS_MAX < INT64_MAX
+# Two votes on volatility share a word of the vote.
+assert FIXING_WINDOW_MS % FIXING_SAMPLE_MS == 0 and SMILE_PILLARS <= 10
+assert max(PRODUCTS_MAX, LISTINGS_MAX, EXPIRIES_MAX * VOTERS_MAX) <= 2**TREE_DEPTH
 # A weighted median sums all weights, and compares twice a part with the whole.
 assert 4 * VOTERS_MAX * VOTER_WEIGHT_MAX * PPM < INT64_MAX
 assert INSURANCE_MAX_E6 + CASH_MAX_E6 < INT64_MAX
@@ -285,3 +326,10 @@ assert 2 * POSITION_NOTIONAL_MAX_E6 * ADDON_MAX_PPM // PPM < QUOTIENT_MAX
 assert MARGIN_RATE_MAX_PPM * LIQUIDATION_SPREAD_MAX_PPM // 1_000 * E9 < INT64_MAX
 assert POSITION_NOTIONAL_MAX_E6 < OPEN_INTEREST_MAX_E6
 assert OPEN_INTEREST_MAX_E6 * POSITION_NOTIONAL_MAX_E6 < 2**124
+# Two values of a payoff can be added, and an instruction word holds its operands and its constant.
+assert 2 * PAYOFF_VALUE_MAX < INT64_MAX and PAYOFF_CONSTANT_MAX < 2**50
+assert PAYOFF_CONSTANT_MAX * 64 * 64 + 64 * 64 < INT64_MAX and PAYOFF_CODE_MAX <= 64
+assert PAYOFF_SAMPLES_MAX * PAYOFF_RETURN_MAX_PPM**2 <= PAYOFF_VALUE_MAX
+assert PRICE_TICKS_MAX <= PAYOFF_CONSTANT_MAX
+# A mean of observations is formed from their sum.
+assert PAYOFF_SAMPLES_MAX * PRICE_TICKS_MAX < PAYOFF_VALUE_MAX

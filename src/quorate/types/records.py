@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from quorate.types import clearing, limits
+from quorate.types import clearing, limits, options
 
 ADDRESS_BYTES: Final = 20
 VALIDATOR_KEY_BYTES: Final = 33
@@ -23,7 +23,7 @@ ASSET_KEY: Final = 0x8000_0000  # position keys at and above this are asset numb
 
 
 class Table(IntEnum):
-    """Order of the table roots under the state root. 21 to 31 are reserved for later tables."""
+    """Order of the table roots under the state root. 26 to 31 are reserved for later tables."""
 
     CHAIN = 0
     LEDGER = 1
@@ -46,6 +46,11 @@ class Table(IntEnum):
     TRIGGERS = 18
     GROUPS = 19
     CHANGES = 20
+    PRODUCTS = 21
+    SERIES = 22
+    EXPIRIES = 23
+    SMILE_VOTES = 24
+    LISTINGS = 25
 
 
 CHAIN = np.dtype(
@@ -107,6 +112,16 @@ LEDGER = np.dtype(
         ("changes_live", "<i8"),
         ("block_ms", "<i8"),
         ("debts_e6", "<i8"),
+        # of options
+        ("products_high", "<i8"),
+        ("series_high", "<i8"),
+        ("series_live", "<i8"),
+        ("expiries_high", "<i8"),
+        ("smile_votes_high", "<i8"),
+        ("listings_high", "<i8"),
+        ("settle_cursor", "<i8"),
+        ("settle_until", "<i8"),
+        ("settle_count", "<i8"),
     ]
 )
 PARAMETERS = np.dtype(
@@ -204,7 +219,8 @@ ACCOUNT = np.dtype(
         ("groups_count", "<u2"),
         ("switch", "u1"),
         ("standing", "u1"),
-        ("zero", "u1", (2,)),
+        ("margin_mode", "u1"),
+        ("zero", "u1"),
     ]
 )
 POSITION = np.dtype(
@@ -319,6 +335,11 @@ ROW_DTYPES: Final = {
     Table.TRIGGERS: clearing.TRIGGER,
     Table.GROUPS: clearing.GROUP,
     Table.CHANGES: clearing.CHANGE,
+    Table.PRODUCTS: options.PRODUCT,
+    Table.SERIES: options.SERIES,
+    Table.EXPIRIES: options.EXPIRY,
+    Table.SMILE_VOTES: options.SMILE_VOTE,
+    Table.LISTINGS: options.LISTING,
 }
 POSITION_ISOLATED: Final = 1  # bit of a position's flags
 TAIL_BYTES: Final = {Table.ACCOUNTS: 64, Table.NONCES: 8}  # bytes of one tail element
@@ -376,6 +397,10 @@ VALIDATOR_COMMAND = np.dtype(
         ("power", "<i8"),
         ("reserved", "<i8", (2,)),
     ]
+)
+# Seven words of a product: its text, its bytecode, its ranges, one after another.
+PRODUCT_PART = np.dtype(
+    [("op", "u1"), ("zero", "u1", (7,)), *[(f"word_{k}", "<i8") for k in range(7)]]
 )
 BUNDLE_HEADER = np.dtype(
     [
@@ -459,9 +484,9 @@ assert COMMAND.itemsize == limits.COMMAND_BYTES
 assert LEDGER_COMMAND.itemsize == limits.COMMAND_BYTES
 assert LISTING_CONTINUATION.itemsize == limits.COMMAND_BYTES
 assert VALIDATOR_COMMAND.itemsize == limits.COMMAND_BYTES
+assert PRODUCT_PART.itemsize == limits.COMMAND_BYTES
 assert BUNDLE_HEADER.itemsize == limits.BUNDLE_HEADER_BYTES
 assert EVENT.itemsize == LEDGER_EVENT.itemsize == 112
-assert all(each.itemsize == 112 for each in clearing.EVENT_READINGS.values())
 assert POSITION.itemsize == TAIL_BYTES[Table.ACCOUNTS]
 assert all(dtype.itemsize % 8 == 0 for dtype in ROW_DTYPES.values())
 assert all(dtype.itemsize != 64 for dtype in ROW_DTYPES.values()), "a leaf is never a node"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from quorate.sim.receipts import Receipts
-from quorate.types.clearing import EVENT_READINGS
 from quorate.types.clearing_codes import LiquidationStep
 from quorate.types.codes import EventKind
+from quorate.types.events import EVENT_READINGS
 from tests.sim.clearing.crash import crashed
 
 # Fields that no receipt of that kind uses, or that say where it stands.

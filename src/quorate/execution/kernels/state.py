@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from quorate.types import clearing, limits
+from quorate.types import clearing, limits, options
 from quorate.types import records as r
 from quorate.types.records import Table
 
 EMPTY = 2**31 - 1  # a tree without leaves
 KEY_WORDS = 4  # an address and a subaccount as four 48-bit words
-POSITION_CLASSES = 7  # extents of 1, 2, 4 .. 64 cells of one position
+POSITION_CLASSES = 8  # extents of 1, 2, 4 .. 128 cells of one position
 NONCE_CLASSES = 5  # extents of 1, 2, 4 .. 16 cells of eight nonces
 NONCES_PER_CELL = 8
 POSITION_CELLS = 2 * limits.POSITIONS_MAX
@@ -118,6 +118,11 @@ STATE = np.dtype(
         ("triggers", clearing.TRIGGER, (limits.TRIGGERS_MAX,)),
         ("groups", clearing.GROUP, (limits.GROUPS_MAX,)),
         ("changes", clearing.CHANGE, (limits.CHANGES_MAX,)),
+        ("products", options.PRODUCT, (limits.PRODUCTS_MAX,)),
+        ("series", options.SERIES, (limits.MARKETS_MAX,)),
+        ("expiries", options.EXPIRY, (limits.EXPIRIES_MAX,)),
+        ("smile_votes", options.SMILE_VOTE, (limits.EXPIRIES_MAX * limits.VOTERS_MAX,)),
+        ("listings", options.LISTING, (limits.LISTINGS_MAX,)),
         ("accounts", r.ACCOUNT, (limits.ACCOUNTS_MAX,)),
         ("positions", r.POSITION, (POSITION_CELLS,)),
         ("orders", r.ORDER, (limits.ORDERS_MAX,)),
@@ -138,6 +143,8 @@ STATE = np.dtype(
         ("bands_dirty", "u1", (limits.MARKETS_MAX * limits.BANDS_PER_MARKET,)),
         ("triggers_dirty", "u1", (limits.TRIGGERS_MAX,)),
         ("groups_dirty", "u1", (limits.GROUPS_MAX,)),
+        ("series_dirty", "u1", (limits.MARKETS_MAX,)),
+        ("smile_votes_dirty", "u1", (limits.EXPIRIES_MAX * limits.VOTERS_MAX,)),
         # where an account's positions and a signer's nonces lie: first cell and size class; the
         # free extents by class and, last, the highest cell used
         ("positions_first", "<i4", (limits.ACCOUNTS_MAX,)),
@@ -200,6 +207,9 @@ SMALL_TABLES = (
     Table.FEEDS,
     Table.VOTERS,
     Table.CHANGES,
+    Table.PRODUCTS,
+    Table.EXPIRIES,
+    Table.LISTINGS,
 )
 
 # Why `run_block` stopped before the end.

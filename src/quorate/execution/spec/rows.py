@@ -67,6 +67,15 @@ class Ledger:
     changes_live: int = 0
     block_ms: int = 0
     debts_e6: int = 0
+    products_high: int = 0
+    series_high: int = 0
+    series_live: int = 0
+    expiries_high: int = 0
+    smile_votes_high: int = 0
+    listings_high: int = 0
+    settle_cursor: int = 0
+    settle_until: int = 0
+    settle_count: int = 0
 
 
 @dataclass(slots=True)
@@ -182,6 +191,7 @@ class Account:
     groups_count: int = 0
     switch: int = 0
     standing: int = 0
+    margin_mode: int = 0
     positions: list[Position] = field(default_factory=list)
 
 

@@ -20,6 +20,7 @@ from quorate.execution.spec.clearing_rows import (
     Vote,
     Voter,
 )
+from quorate.execution.spec.options_rows import Expiry, Listing, Product, Series, SmileVote
 from quorate.execution.spec.rows import (
     Account,
     Asset,
@@ -60,6 +61,11 @@ ROW_TYPES: dict[Table, type] = {
     Table.TRIGGERS: Trigger,
     Table.GROUPS: Group,
     Table.CHANGES: Change,
+    Table.PRODUCTS: Product,
+    Table.SERIES: Series,
+    Table.EXPIRIES: Expiry,
+    Table.SMILE_VOTES: SmileVote,
+    Table.LISTINGS: Listing,
 }
 
 Key = tuple[Any, ...]

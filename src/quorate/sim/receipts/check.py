@@ -14,9 +14,9 @@ import numpy as np
 from quorate.sim.receipts.liquidation import Steps
 from quorate.sim.receipts.steps import differs, funded
 from quorate.sim.receipts.worth import Worth
-from quorate.types.clearing import EVENT_READINGS
 from quorate.types.clearing_codes import InsuranceFlow, LiquidationStep
 from quorate.types.codes import End, EventKind
+from quorate.types.events import EVENT_READINGS
 from quorate.types.records import EVENT, NO_BUNDLE, Table
 
 CHECKED: Final = (

@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from quorate.sim.scenarios.clearing.driver import Look
-from quorate.types.clearing import EVENT_READINGS
 from quorate.types.clearing_codes import LiquidationStep, Phase
 from quorate.types.codes import EventKind, Reject
+from quorate.types.events import EVENT_READINGS
 from quorate.types.records import Table
 
 STEPS: Final = {int(step): f"steps_{step.name.lower()}" for step in LiquidationStep}
