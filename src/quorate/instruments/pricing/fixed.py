@@ -174,3 +174,29 @@ def root_years_q52(time_ms: int) -> int:
     Bounds: 0 < time_ms < 2**40. Relative error below 2**-38 from an hour on.
     """
     return product_q52(root_q28(time_ms), INVERSE_ROOT_YEAR_Q76)
+
+
+def ln_fp(x_fp: int) -> int:
+    """Return ln x in 2**-40 of x in 2**-40, floored within 2**-50; 0 < x < 2**62."""
+    return (ln_q52(x_fp) - LN_ONE_Q52) // 2**12
+
+
+def exp_fp(x_fp: int) -> int:
+    """Return exp(x) in 2**-40 of x in 2**-40, floored; 0 below -28, and capped from 15 on.
+
+    Relative error below 2**-39, or absolute error below 2**-39 for negative x.
+    """
+    if x_fp < -28 * ONE:
+        return 0
+    x_q52 = x_fp * 2**12 if x_fp < 15 * ONE else 15 * ONE_Q52
+    if x_q52 <= 0:
+        halvings = octaves(-x_q52)
+        return decay_q56(-x_q52, halvings) // 2 ** (halvings + 16)
+    doublings = octaves(x_q52) + 1
+    rest = doublings * LN2_Q57 // 2**5 - x_q52
+    if rest < 0:  # octaves may be one short
+        rest += LN2_Q57 // 2**5
+        doublings += 1
+    if doublings <= 16:
+        return decay_q56(rest, 0) // 2 ** (16 - doublings)
+    return decay_q56(rest, 0) * 2 ** (doublings - 16)
