@@ -69,7 +69,7 @@ def decimal(text: str, name: str) -> Decimal:
 
 def rounded(text: str, decimals: int, name: str) -> int:
     """Read a number, to the nearest 10**-decimals. Raises LineRefused."""
-    return round(decimal(text, name) * 10**decimals)
+    return int(round(decimal(text, name) * 10**decimals))
 
 
 def milliseconds(text: str, name: str) -> int:
