@@ -1,16 +1,22 @@
-"""The one list of the modules that hold kernels.
+"""The one list of the modules that hold kernels and linked functions.
 
 `warm` compiles each of them in its own process, as many at a time as there are cores, in this
-order: the longest first, since the others fit beside it. The test that refuses floats imports them
-all. A module that imports another one of the list stands behind it.
+order, but none before those that it imports: what many wait for stands first, then the longest,
+since the others fit beside it. The test that refuses floats imports them all.
 """
 
 KERNEL_MODULES: tuple[str, ...] = (
-    "quorate.execution.kernels.block",
-    "quorate.execution.kernels.phase_triggers",
+    "quorate.execution.kernels.book",
+    "quorate.execution.kernels.match",
     "quorate.execution.kernels.phase_auctions",
+    "quorate.execution.kernels.orders",
+    "quorate.execution.kernels.group_accounts",
     "quorate.execution.kernels.phase_liquidation",
     "quorate.execution.kernels.phase_tick",
+    "quorate.execution.kernels.group_clearing",
+    "quorate.execution.kernels.group_governance",
+    "quorate.execution.kernels.block",
+    "quorate.execution.kernels.phase_triggers",
     "quorate.execution.kernels.sweeps",
     "quorate.commitment.sha256",
     "quorate.execution.kernels.indexes",

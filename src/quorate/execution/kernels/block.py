@@ -8,33 +8,13 @@ import numba
 import numpy as np
 
 from quorate.compiled import helper, kernel
-from quorate.execution.kernels.accounts import (
-    approve_agent,
-    deadman,
-    deposit,
-    faucet,
-    open_subaccount,
-    revoke_agent,
-    transfer,
-    withdraw,
-)
 from quorate.execution.kernels.book import order_cancel
-from quorate.execution.kernels.changes import schedule_tier, set_global, set_risk
-from quorate.execution.kernels.governance import (
-    add_asset,
-    list_market,
-    set_fee_tier,
-    set_margin_tier,
-    set_mark,
-    set_status,
-    set_validator,
-    upgrade,
-)
-from quorate.execution.kernels.insurance import donate
+from quorate.execution.kernels.group_accounts import run_account_op
+from quorate.execution.kernels.group_clearing import run_clearing_op
+from quorate.execution.kernels.group_governance import run_governance_op
 from quorate.execution.kernels.isolation import isolate
 from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
-from quorate.execution.kernels.oracle import vote_price
 from quorate.execution.kernels.orders import cancel, cancel_all, modify, place, prepare
 from quorate.execution.kernels.protection import set_group
 from quorate.execution.kernels.quotes import quote
@@ -53,7 +33,6 @@ from quorate.execution.kernels.signatures import (
 )
 from quorate.execution.kernels.signers import begin_bundle
 from quorate.execution.kernels.state import DONE
-from quorate.execution.kernels.switches import set_band, set_feed, set_switch, set_voter
 from quorate.execution.kernels.trigger_rows import children_moved
 from quorate.execution.kernels.triggers import cancel_trigger, set_trigger
 from quorate.types.codes import End, EventKind, Op, Reject
@@ -142,80 +121,7 @@ def run_conditional_op(s, op, commands, at):
 
 
 @helper
-def run_account_op(s, op, signer, command, expiry_ms):
-    """Commands on accounts, keys and money."""
-    if op == OP_DEADMAN:
-        return deadman(s, expiry_ms)
-    if op == OP_APPROVE:
-        return approve_agent(s, signer, command)
-    if op == OP_REVOKE:
-        return revoke_agent(s, signer, command["address"])
-    if op == OP_WITHDRAW:
-        return withdraw(s, command)
-    if op == OP_TRANSFER:
-        return transfer(s, command)
-    if op == OP_OPEN:
-        return open_subaccount(s, signer, i8(command["sub"]))
-    if op == OP_FAUCET:
-        return faucet(s, command["amount"])
-    if op == OP_DONATE:
-        s.now[0]["receipt_market"] = i8(command["asset"])
-        return donate(s, i8(command["asset"]), command["amount"])
-    return deposit(s, signer, command)
-
-
-@helper
-def run_clearing_op(s, op, signer, command, ledger_command):
-    """Commands by which governance moves the clearing house."""
-    market = i8(command["market"])
-    first, second = command["price"], command["size"]
-    if op == OP_RISK:
-        return set_risk(s, signer, market, first, second, command["order_id"])
-    if op == OP_BAND:
-        return set_band(
-            s, signer, market, i8(command["side"]), first, second, command["expiry_ms"],
-            command["order_id"],
-        )  # fmt: skip
-    if op == OP_FEED:
-        return set_feed(s, signer, market, first, command["cloid_hi"], command["cloid_lo"])
-    if op == OP_VOTER:
-        return set_voter(s, signer, ledger_command["address"], ledger_command["amount"])
-    if op == OP_SWITCH:
-        return set_switch(s, signer, market, i8(command["side"]))
-    if op == OP_GLOBAL:
-        return set_global(s, signer, first, second, command["order_id"])
-    return schedule_tier(s, signer, market, first, second, command["order_id"])
-
-
-@helper
-def run_governance_op(s, op, signer, command, listings, validators, at):
-    """Commands of governance and oracle."""
-    market = i8(command["market"])
-    if op == OP_MARK:
-        return set_mark(s, signer, market, command["price"])
-    if op == OP_VOTE:
-        return vote_price(s, signer, market, command["price"], command["size"])
-    if op == OP_STATUS:
-        return set_status(s, signer, market, i8(command["side"]))
-    if op == OP_FEE:
-        return set_fee_tier(
-            s, signer, market, command["price"], command["size"], command["order_id"]
-        )
-    if op == OP_MARGIN:
-        return set_margin_tier(s, signer, market, command["price"], command["size"])
-    if op == OP_ASSET:
-        return add_asset(
-            s, signer, market, command["price"], command["cloid_hi"], command["cloid_lo"]
-        )
-    if op == OP_UPGRADE:
-        return upgrade(s, signer, command["price"], command["size"])
-    if op == OP_VALIDATOR:
-        return set_validator(s, signer, validators[at])
-    return list_market(s, signer, command, listings[at + 1])
-
-
-@helper
-def run_command(s, signer, commands, ledger_commands, listings, validators, at):
+def run_command(s, bundle, commands, ledger_commands, listings, validators, at):
     """Execute one command and close it with its receipt."""
     now = s.now[0]
     now["receipt_end"] = 0
@@ -234,11 +140,12 @@ def run_command(s, signer, commands, ledger_commands, listings, validators, at):
     elif op >= OP_TRIGGER and op <= OP_GROUP:
         code = run_conditional_op(s, op, commands, at)
     elif op <= OP_DEPOSIT:
-        code = run_account_op(s, op, signer, ledger_commands[at], command["expiry_ms"])
+        code = run_account_op(s, op, bundle, ledger_commands[at], command["expiry_ms"])
     elif OP_RISK <= op <= OP_TIER:
-        code = run_clearing_op(s, op, signer, command, ledger_commands[at])
+        code = run_clearing_op(s, op, bundle, command, ledger_commands[at])
     else:
-        code = run_governance_op(s, op, signer, command, listings, validators, at)
+        more = listings[min(at + 1, listings.shape[0] - 1)]
+        code = run_governance_op(s, op, bundle, command, more, validators[at])
     event = s.events[emit(s, RECEIPT)]
     event["end"] = now["receipt_end"]
     event["code"] = code
@@ -293,8 +200,7 @@ def run_block(s, bundles, commands, ledger_commands, listings, validators, order
                     event["account"] = now["account"]
                     break
             at = bundle["first"] + cursor[1]
-            signer = bundle["signer"]
-            run_command(s, signer, commands, ledger_commands, listings, validators, at)
+            run_command(s, bundle, commands, ledger_commands, listings, validators, at)
             cursor[1] += records(commands[at])
         cursor[0] += 1
         cursor[1] = 0

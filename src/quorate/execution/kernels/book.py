@@ -1,8 +1,9 @@
 """The order book as linked rows; the same functions as `spec.book`."""
 
+import numba
 import numpy as np
 
-from quorate.compiled import helper
+from quorate.compiled import helper, linked
 from quorate.execution.kernels.maps import order_index
 from quorate.execution.kernels.rows import (
     emit,
@@ -20,6 +21,7 @@ from quorate.execution.kernels.scalars import (
     notional,
     ppm_ceil,
 )
+from quorate.execution.kernels.signatures import RECORD
 from quorate.types.codes import End, EventKind, MarketKind, Side
 from quorate.types.records import ASSET_KEY
 
@@ -204,22 +206,6 @@ def order_shrink(s, slot, lots):
 
 
 @helper
-def order_cancel(s, slot, end):
-    """Take an order out of the book and say why."""
-    order = s.orders[slot]
-    event = s.events[emit(s, CANCELLED)]
-    event["side"] = order["side"]
-    event["end"] = end
-    event["market"] = order["market"]
-    event["account"] = order["account"]
-    event["order_id"] = order["order_id"]
-    event["price"] = order["price"]
-    event["size"] = order["size"]
-    event["remaining"] = order["remaining"]
-    order_remove(s, slot)
-
-
-@helper
 def order_remove(s, slot):
     """Unlink an order everywhere and free its row; an empty level goes with it."""
     order = s.orders[slot]
@@ -284,3 +270,20 @@ def level_remove(s, slot):
         s.levels[worse]["better"] = better
         s.levels_dirty[worse] = 1
     level_free(s, slot)
+
+
+@linked(numba.types.int64(RECORD, numba.types.int64, numba.types.int64))
+def order_cancel(s, slot, end):
+    """Take an order out of the book and say why. Returns its slot."""
+    order = s.orders[slot]
+    event = s.events[emit(s, CANCELLED)]
+    event["side"] = order["side"]
+    event["end"] = end
+    event["market"] = order["market"]
+    event["account"] = order["account"]
+    event["order_id"] = order["order_id"]
+    event["price"] = order["price"]
+    event["size"] = order["size"]
+    event["remaining"] = order["remaining"]
+    order_remove(s, slot)
+    return slot

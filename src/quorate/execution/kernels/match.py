@@ -1,8 +1,9 @@
 """Matching; the same functions as `spec.match`."""
 
+import numba
 import numpy as np
 
-from quorate.compiled import helper
+from quorate.compiled import helper, linked
 from quorate.execution.kernels.auctions import trades_now
 from quorate.execution.kernels.bands import band_breached, band_use
 from quorate.execution.kernels.book import (
@@ -33,6 +34,7 @@ from quorate.execution.kernels.scalars import (
     notional,
     ppm_ceil,
 )
+from quorate.execution.kernels.signatures import RECORD
 from quorate.execution.kernels.trigger_rows import children_filled
 from quorate.types.clearing_codes import ORDER_HAS_CHILDREN, AuctionKind
 from quorate.types.codes import (
@@ -148,29 +150,6 @@ def rest(s):
     s.taker[0]["order_id"] = s.ledger[0]["order_id_next"]
     s.ledger[0]["order_id_next"] += 1
     order_rest(s)
-
-
-@helper
-def take(s):
-    """Give the order an id, match it against the book, and rest or cancel what remains."""
-    taker = s.taker[0]
-    taker["order_id"] = s.ledger[0]["order_id_next"]
-    s.ledger[0]["order_id_next"] += 1
-    taker["hits"] = 0
-    taker["stamp"] += 1  # what a dry run has taken has not happened
-    taker["interest"] = s.markets[taker["market"]]["open_interest_lots"]
-    match(s)
-    taker["interest"] = -1
-    if not taker["remaining"]:
-        if taker["end"] == END_NONE:
-            taker["end"] = END_FILLED
-        return
-    if taker["end"] == END_NONE and taker["tif"] >= IOC:
-        taker["end"] = END_IMMEDIATE
-    if taker["end"] == END_NONE:
-        order_rest(s)
-    else:
-        taker["remaining"] = 0
 
 
 @helper
@@ -414,3 +393,30 @@ def market_traded(s, market, price, value):
     volume = row["volume_e6"] + value
     row["volume_e6"] = volume if volume < VOLUME_MAX_E6 else i8(VOLUME_MAX_E6)
     s.markets_dirty[market] = 1
+
+
+@linked(numba.types.int64(RECORD))
+def take(s):
+    """Give the order an id, match it against the book, and rest or cancel what remains.
+
+    Returns what filled.
+    """
+    taker = s.taker[0]
+    taker["order_id"] = s.ledger[0]["order_id_next"]
+    s.ledger[0]["order_id_next"] += 1
+    taker["hits"] = 0
+    taker["stamp"] += 1  # what a dry run has taken has not happened
+    taker["interest"] = s.markets[taker["market"]]["open_interest_lots"]
+    match(s)
+    taker["interest"] = -1
+    if not taker["remaining"]:
+        if taker["end"] == END_NONE:
+            taker["end"] = END_FILLED
+        return taker["filled"]
+    if taker["end"] == END_NONE and taker["tif"] >= IOC:
+        taker["end"] = END_IMMEDIATE
+    if taker["end"] == END_NONE:
+        order_rest(s)
+    else:
+        taker["remaining"] = 0
+    return taker["filled"]

@@ -3,9 +3,10 @@
 A handler judges and prepares the taker; `take` has one call site, in `block`.
 """
 
+import numba
 import numpy as np
 
-from quorate.compiled import helper
+from quorate.compiled import helper, linked
 from quorate.execution.kernels.auctions import trades_now
 from quorate.execution.kernels.bands import band_breached
 from quorate.execution.kernels.book import (
@@ -32,6 +33,7 @@ from quorate.execution.kernels.scalars import (
     reducible,
 )
 from quorate.execution.kernels.sessions import session_order_code, session_spot_code
+from quorate.execution.kernels.signatures import RECORD
 from quorate.types.clearing_codes import ORDER_HAS_CHILDREN
 from quorate.types.codes import End, Flag, MarketKind, Reject, Side, Stp, Tif
 from quorate.types.limits import CASH_TRADING_MAX_E6, LEVELS_MAX, ORDERS_MAX, TIERS_PER_SCHEDULE
@@ -181,48 +183,6 @@ def level_code(s):
 
 
 # --- judgements that new and replaced orders share -----------------------------------------------
-@helper
-def prepare(s):
-    """Settle price and size of the taker and judge its risk; on OK it is ready for `take`."""
-    taker = s.taker[0]
-    account = s.now[0]["account"]
-    market = taker["market"]
-    taker["remaining"] = 0
-    taker["filled"] = 0
-    taker["end"] = END_NONE
-    taker["stamp"] += 1
-    code = cross_code(s)
-    if code != OK:
-        return code
-    key = position_key(s, market)
-    if taker["flags"] & REDUCE_ONLY:
-        cell = position_of(s, account, key)
-        lots = reducible(taker["side"], s.positions[cell]["size"]) if cell >= 0 else i8(0)
-        if not lots or (taker["tif"] == FOK and lots < taker["size"]):
-            return WOULD_INCREASE
-        if lots < taker["size"]:
-            taker["size"] = lots
-    code = position_code(s, account, key)
-    if code != OK:
-        return code
-    schedule = s.markets[market]["fee_schedule"]
-    taker["hold_ppm"] = s.fee_tiers[schedule * TIERS_PER_SCHEDULE]["taker_ppm"]
-    taker["fee_ppm"] = s.fee_tiers[fee_tier(s, account, schedule)]["taker_ppm"]
-    taker["value_e6"] = 0
-    taker["fee_e6"] = 0
-    if s.markets[market]["kind"] == SPOT:
-        code = spot_code(s, account)
-    else:
-        code = perpetual_code(s, account)
-    if code != OK:
-        return code
-    taker["remaining"] = taker["size"]
-    taker["active"] = 1
-    if taker["tif"] == FOK:
-        return fillable(s)
-    return OK
-
-
 @helper
 def cross_code(s):
     """Settle a market order's price, keep post-only orders passive, refuse what cannot match."""
@@ -385,4 +345,46 @@ def cancel_all(s, market):
             now["receipt_filled"] += 1
         slot = following
     now["receipt_market"] = market
+    return OK
+
+
+@linked(numba.types.int64(RECORD))
+def prepare(s):
+    """Settle price and size of the taker and judge its risk; on OK it is ready for `take`."""
+    taker = s.taker[0]
+    account = s.now[0]["account"]
+    market = taker["market"]
+    taker["remaining"] = 0
+    taker["filled"] = 0
+    taker["end"] = END_NONE
+    taker["stamp"] += 1
+    code = cross_code(s)
+    if code != OK:
+        return code
+    key = position_key(s, market)
+    if taker["flags"] & REDUCE_ONLY:
+        cell = position_of(s, account, key)
+        lots = reducible(taker["side"], s.positions[cell]["size"]) if cell >= 0 else i8(0)
+        if not lots or (taker["tif"] == FOK and lots < taker["size"]):
+            return WOULD_INCREASE
+        if lots < taker["size"]:
+            taker["size"] = lots
+    code = position_code(s, account, key)
+    if code != OK:
+        return code
+    schedule = s.markets[market]["fee_schedule"]
+    taker["hold_ppm"] = s.fee_tiers[schedule * TIERS_PER_SCHEDULE]["taker_ppm"]
+    taker["fee_ppm"] = s.fee_tiers[fee_tier(s, account, schedule)]["taker_ppm"]
+    taker["value_e6"] = 0
+    taker["fee_e6"] = 0
+    if s.markets[market]["kind"] == SPOT:
+        code = spot_code(s, account)
+    else:
+        code = perpetual_code(s, account)
+    if code != OK:
+        return code
+    taker["remaining"] = taker["size"]
+    taker["active"] = 1
+    if taker["tif"] == FOK:
+        return fillable(s)
     return OK

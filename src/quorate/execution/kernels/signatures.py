@@ -12,10 +12,16 @@ from quorate.types.records import (
 )
 
 RECORD = numba.from_dtype(STATE)
+INT64 = numba.types.int64
 INT64S = numba.types.int64[::1]
-BUNDLES = numba.from_dtype(ADMITTED)[::1]
+BUNDLE_ROW = numba.from_dtype(ADMITTED)
+BUNDLES = BUNDLE_ROW[::1]
 # Four readings of the same bytes.
-COMMANDS = numba.from_dtype(COMMAND)[::1]
-LEDGER_COMMANDS = numba.from_dtype(LEDGER_COMMAND)[::1]
-LISTINGS = numba.from_dtype(LISTING_CONTINUATION)[::1]
-VALIDATOR_COMMANDS = numba.from_dtype(VALIDATOR_COMMAND)[::1]
+COMMAND_ROW = numba.from_dtype(COMMAND)
+LEDGER_ROW = numba.from_dtype(LEDGER_COMMAND)
+LISTING_ROW = numba.from_dtype(LISTING_CONTINUATION)
+VALIDATOR_ROW = numba.from_dtype(VALIDATOR_COMMAND)
+COMMANDS = COMMAND_ROW[::1]
+LEDGER_COMMANDS = LEDGER_ROW[::1]
+LISTINGS = LISTING_ROW[::1]
+VALIDATOR_COMMANDS = VALIDATOR_ROW[::1]
