@@ -39,13 +39,13 @@ demo: $(QUORATE) ## show four validators at work on this machine, two of them ki
 	@$(BIN)/quorate demo
 
 # Machine code first: a test's node would otherwise wait for it, longer than the test waits for the node.
-test: $(QUORATE) ## run all tests
+test: $(QUORATE) ## run all tests but the sweeps of make sim
 	@$(BIN)/quorate warm
-	@$(PYTEST) -n $(WORKERS) --dist worksteal
+	@$(PYTEST) -n $(WORKERS) --dist worksteal -m "not long"
 
 check: check-static ## lint, types, house rules and the quick tests; before each commit
 	@$(BIN)/quorate warm
-	@$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow"
+	@$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow and not long"
 
 check-static: $(QUORATE) ## lint and types only
 	@status=0; \
@@ -56,7 +56,9 @@ check-static: $(QUORATE) ## lint and types only
 bench: $(QUORATE) ## measure this machine
 	@$(BIN)/quorate bench
 
-sim: $(QUORATE) ## try to break validators in seeded worlds, SEEDS=1:200
+sim: $(QUORATE) ## the long sweeps, then seeded worlds that try to break validators, SEEDS=1:200
+	@$(BIN)/quorate warm
+	@$(PYTEST) -n $(WORKERS) --dist worksteal -m "long"
 	@$(BIN)/quorate sim --seeds $(SEEDS)
 
 prove: $(QUORATE) ## check the voting rules exhaustively: some minutes

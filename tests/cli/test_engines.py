@@ -144,7 +144,7 @@ def test_without_cometbft_its_rows_say_why(monkeypatch: pytest.MonkeyPatch) -> N
     assert not any("quorate_to" in name for name in found)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_short_run_measures_every_engine(cometbft: Program, tmp_path: Path) -> None:
     path = tmp_path / "figures.json"
     done = subprocess.run(

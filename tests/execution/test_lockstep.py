@@ -33,7 +33,7 @@ def test_seeded_worlds_agree_and_cover() -> None:
     assert len(tally.codes) > 75 and tally.codes[Reject.OK] * 3 > tally.commands
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_more_worlds_reach_every_kind_of_event() -> None:
     tally = Tally()
     found = fuzz(1000, lambda: True, tally, worlds_max=60)
@@ -106,8 +106,14 @@ def test_machine_code_python_form_and_hash_seeds_agree() -> None:
 
 
 # --- the search finds what is wrong --------------------------------------------------------------
-@pytest.mark.slow
-@pytest.mark.parametrize("name", execution_mutations.NAMES)
+# One in three with every test run, all of them with the sweeps.
+MUTATIONS = [
+    pytest.param(name, marks=pytest.mark.slow if place % 3 == 0 else pytest.mark.long)
+    for place, name in enumerate(execution_mutations.NAMES)
+]
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
 def test_a_mutation_is_found(name: str) -> None:
     """Each wrong kernel is found from one fixed world within 60 s; most take a few."""
     start = "from quorate.cli.main import main; main()"

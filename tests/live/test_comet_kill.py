@@ -183,7 +183,7 @@ def nothing_lost(chain: CometChain, load: Load) -> None:
         assert deposited == sum([it.amount for it in load.sent])
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_each_process_killed_at_any_moment(
     seed: int, tmp_path_factory: pytest.TempPathFactory, cometbft: Program
 ) -> None:

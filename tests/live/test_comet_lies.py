@@ -116,7 +116,7 @@ def test_check_tx_tells_each_reject_by_rpc(
         chain.sound()
 
 
-@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.long), 4])
 def test_a_full_pool_is_told_and_no_connection_is_dropped(
     count: int, tmp_path_factory: pytest.TempPathFactory, cometbft: Program
 ) -> None:

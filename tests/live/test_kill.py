@@ -119,7 +119,7 @@ def check_log(ledger: Ledger) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_killed_at_any_moment(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     # A name that is shorter than the test's: a socket in the home has a path of limited length.
     folder = tmp_path_factory.mktemp("kill")

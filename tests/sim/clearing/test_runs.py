@@ -30,8 +30,15 @@ def passed(scenario: Scenario, data: Path = NO_DATA) -> Outcome:
     return outcome
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", scenario_names())
+# The recorded crashes, each with its 10,000 accounts, take a minute.
+CRASHES = ("bitmex_2020_03", "bitmex_2021_05")
+SCENARIOS = [
+    pytest.param(name, marks=pytest.mark.long if name in CRASHES else pytest.mark.slow)
+    for name in scenario_names()
+]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_every_scenario_is_as_expected(name: str) -> None:
     scenario = scenario_load(name)
     missing = [file for file in scenario.files if not (SHARED / file).is_file()]
