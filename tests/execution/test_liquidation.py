@@ -105,15 +105,20 @@ def test_insurance_of_the_market_pays_first_then_the_venue() -> None:
     assert v.of("ann").cash_e6 == 0
 
 
-def test_beyond_what_a_market_may_draw_nothing_is_paid_and_it_is_deleveraged() -> None:
+def test_the_vault_takes_what_the_funds_can_pay_and_the_rest_is_deleveraged() -> None:
     v = Venue(markets_but(insurance_draw_max_e6=2 * USD))
     v.fund(ann=20, bob=200, carl=400, vault=500)
     v.trade("ann", "bob", 1, 1_000, 60)
     v.send("carl", c.Donate(0, 90 * USD), c.Donate(2, 90 * USD))
     events = v.index(950, 1_000)
-    assert steps(events) == [(1, Step.DELEVERAGED)]
-    assert v.at(Table.LEDGER, 0).insurance_e6 == 90 * USD
-    assert v.size("bob", 1) == 0 and 0 <= v.of("ann").cash_e6 < 60 * 10_000
+    # 60 lots owe a little over 10 USD; the first ones carry most of it, as their tier requires
+    # more: 2 USD pay for 5.
+    assert steps(events) == [(1, Step.PAID_BY_INSURANCE), (1, Step.DELEVERAGED)]
+    rows = readings(events, EventKind.LIQUIDATED)
+    assert rows["lots"].tolist() == [5, 55] and v.size("vault", 1) == 5
+    assert v.at(Table.RISK, 1).insurance_drawn_e6 == -rows[0]["fund_e6"] <= 2 * USD
+    assert v.at(Table.RISK, 2).insurance_e6 == 90 * USD
+    assert v.size("bob", 1) == -5 and 0 <= v.of("ann").cash_e6 < 60 * 10_000
 
 
 def test_an_isolated_loss_never_reaches_cash_or_another_fund() -> None:

@@ -98,6 +98,7 @@ CLAMP_MAX_PPM: Final = PPM  # the move of a mark in one update
 BAND_MAX_PPM: Final = 9 * PPM  # the upper end of a price band; the lower ends at the whole price
 ADDON_MAX_PPM: Final = 9 * PPM  # of the initial margin, at no confidence
 LIQUIDATION_SPREAD_MAX_PPM: Final = 10 * PPM  # times the maintenance rate
+LIQUIDATION_SPREAD_PPM: Final = 1_500_000  # of a bankrupt position on the book (FORMULAS 4: SMMR)
 
 # Bundles and blocks.
 COMMAND_BYTES: Final = 64
@@ -136,6 +137,7 @@ LIQUIDATION_CANCELS_PER_TICK: Final = 8192  # orders of the buckets that are liq
 DELEVERAGED_PER_STEP_MAX: Final = 64
 DELEVERAGINGS_PER_TICK_MAX: Final = 16  # each looks at every account
 DISPOSAL_LEVELS_MAX: Final = 256
+BANKRUPT_ROUNDS_PER_TICK_MAX: Final = 8  # of one position: book and vault in turn
 AUCTION_FILLS_PER_BLOCK: Final = 4096
 AUCTION_ORDERS_PER_BLOCK: Final = 8192
 AUCTION_ROUNDS_MAX: Final = 8  # how often a price is found anew because an order had to go

@@ -73,7 +73,7 @@ CORE = int64_fields("map_mask")
 # The position that a liquidation works on, and what the tick has done so far.
 CLOSING = int64_fields(
     "account bucket market standing size sign equity maintenance count steps acted deleveragings "
-    "cancels"
+    "cancels rounds"
 )
 CANDIDATE = int64_fields("account bucket equity maintenance")
 COUNTERPARTY = int64_fields("account profit equity lots")

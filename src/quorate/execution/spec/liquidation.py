@@ -31,6 +31,7 @@ from quorate.execution.spec.insurance import (
     insurance_holds,
     insurance_pays,
 )
+from quorate.execution.spec.insured_sale import sell_insured
 from quorate.execution.spec.margin import CROSS, bucket_of, bucket_worth, standing_of
 from quorate.execution.spec.match import take
 from quorate.execution.spec.positions import position_close_if_empty, position_of
@@ -47,6 +48,7 @@ from quorate.types.clearing_codes import (
 )
 from quorate.types.codes import End, EventKind, MarketStatus, Side, Tif
 from quorate.types.limits import (
+    BANKRUPT_ROUNDS_PER_TICK_MAX,
     DEBTS_DUST_E6,
     DELEVERAGINGS_PER_TICK_MAX,
     INSURANCE_MAX_E6,
@@ -253,23 +255,35 @@ def liquidate_full(c: Context, work: Work, account: int, bucket: int) -> None:
 
 
 def liquidate_bankrupt(c: Context, work: Work, account: int, bucket: int) -> None:
-    """Insurance and the vault, else deleveraging, market by market; what stays is left open."""
+    """Market by market: the book, the vault, else deleveraging; what stays is left open."""
     market_slot = 0
     while standing_now(c, account, bucket) == Standing.BANKRUPT:
         row = c.t.row(Table.ACCOUNTS, account)
         market_slot = market_after(c.t, row, bucket, market_slot)
         if not market_slot:
             return
-        taken = take_over(c, closing_of(c, account, bucket, market_slot, Standing.BANKRUPT))
-        if taken and standing_now(c, account, bucket) != Standing.BANKRUPT:
+        close_bankrupt(c, work, account, bucket, market_slot)
+
+
+def close_bankrupt(c: Context, work: Work, account: int, bucket: int, market_slot: int) -> None:
+    """Work off a bankrupt position: in each round the first of book, vault and others that takes.
+
+    After so many rounds the book may still take more: the rest waits for the next tick.
+    """
+    for _ in range(BANKRUPT_ROUNDS_PER_TICK_MAX):
+        if standing_now(c, account, bucket) != Standing.BANKRUPT:
             return
         closing = closing_of(c, account, bucket, market_slot, Standing.BANKRUPT)
-        if not closing.size or work.deleveragings >= DELEVERAGINGS_PER_TICK_MAX:
+        if not closing.size:
+            return
+        if sell_insured(c, closing) or take_over(c, closing):
             continue
-        work.deleveragings += 1
-        _, exhausted = deleverage(c, closing, abs(closing.size))
-        if exhausted:
-            leave_open(c, closing_of(c, account, bucket, market_slot, Standing.BANKRUPT))
+        if work.deleveragings < DELEVERAGINGS_PER_TICK_MAX:
+            work.deleveragings += 1
+            _, exhausted = deleverage(c, closing, abs(closing.size))
+            if exhausted:
+                leave_open(c, closing_of(c, account, bucket, market_slot, Standing.BANKRUPT))
+        return
 
 
 # --- on the book ---------------------------------------------------------------------------------

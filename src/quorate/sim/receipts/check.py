@@ -110,7 +110,8 @@ class Block:
                 fill = kind == EventKind.FILL and each["account"] == receipt["account"]
                 book = kind in (EventKind.CANCELLED, EventKind.REDUCED)
                 mine = fill or (book and each["end"] != End.LIQUIDATION)
-                mine = mine or (kind == EventKind.INSURED and each["code"] == InsuranceFlow.FEE)
+                moved = each["code"] in (InsuranceFlow.FEE, InsuranceFlow.PAID)
+                mine = mine or (kind == EventKind.INSURED and moved)
             elif receipt["code"] == LiquidationStep.DELEVERAGED:
                 mine = kind == EventKind.DELEVERAGED and each["account"] == receipt["account"]
             elif receipt["code"] == LiquidationStep.PAID_BY_INSURANCE:

@@ -51,6 +51,7 @@ class MarketNow:
     quantum_e6: int
     price_max: int
     position_max: int
+    lot_step: int
     mark: int
     interest: int
     tiers: list[tuple[int, int, int]]
@@ -85,6 +86,7 @@ class Worth:
                     int(row["quantum_e6"]),
                     int(row["price_max_ticks"]),
                     int(row["position_max_lots"]),
+                    int(row["lot_step"]),
                     int(row["mark_ticks"]),
                     int(row["open_interest_lots"]),
                     rules,
