@@ -22,7 +22,9 @@ def worth(x: House, name: str, bucket: int = 0) -> margin.Worth:
 def free(x: House, name: str) -> int:
     """What may leave by an account's own numbers."""
     own = worth(x, name)
-    return own.equity - max(own.initial, own.value // 10)
+    row = x.at(Table.ACCOUNTS, x.account(name))
+    fees = margin.closing_fees(x.lockstep.spec.tables, row)
+    return own.equity - max(own.initial, own.value // 10) - fees
 
 
 def debts(x: House) -> int:

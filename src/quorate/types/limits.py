@@ -133,6 +133,7 @@ SESSION_GRACE_MS: Final = 2 * DAY_MS
 TRIGGERS_EXAMINED_PER_BLOCK: Final = 2**16
 TRIGGERS_FIRED_PER_BLOCK: Final = 256
 LIQUIDATIONS_PER_TICK_MAX: Final = 256
+LIQUIDATION_TURNS_PER_TICK: Final = 64  # of those, given to all in turn when more are below
 LIQUIDATION_CANCELS_PER_TICK: Final = 8192  # orders of the buckets that are liquidated
 DELEVERAGED_PER_STEP_MAX: Final = 64
 DELEVERAGINGS_PER_TICK_MAX: Final = 16  # each looks at every account

@@ -77,7 +77,7 @@ def unit(s, account, bucket, stage, market, cursor):
         elif standing == BANKRUPT:
             cursor[2] = WIND_UP
         return False
-    if stage == WIND_UP or stage == OFFER or stage == YIELD:
+    if stage in (WIND_UP, OFFER, YIELD):
         return unit_bankrupt(s, account, bucket, stage, market, cursor)
     wanted = PARTIAL if stage == SLICE else FULL
     if standing_now(s, account, bucket) != wanted:
@@ -145,8 +145,18 @@ def budget(s):
 def slice_fails(s, stage):
     """What follows a slice of which nothing traded: a close-out is deleveraged."""
     closing = s.closing[0]
-    if stage == CLOSE_OUT and closing["size"] and budget(s):
-        deleverage(s, slice_lots(s))
+    if stage != CLOSE_OUT or not closing["size"]:
+        return
+    noted = s.scanned[closing["market"]]
+    barren = noted["barren_long"] if closing["sign"] > 0 else noted["barren_short"]
+    if barren or not budget(s):
+        return
+    before = s.now[0]["events"]
+    if deleverage(s, slice_lots(s)) and s.now[0]["events"] == before:
+        if closing["sign"] > 0:
+            noted["barren_long"] = 1
+        else:
+            noted["barren_short"] = 1
 
 
 @kernel(numba.types.void(RECORD))

@@ -5,7 +5,7 @@ on, compared exactly. Each is judged again when its turn comes, since a step bef
 it. Whatever cannot be done ends in a market put in quarantine, never in an exception.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cmp_to_key
 
 from quorate.execution import risk_rules, rules, wide
@@ -53,6 +53,7 @@ from quorate.types.limits import (
     DELEVERAGINGS_PER_TICK_MAX,
     INSURANCE_MAX_E6,
     LIQUIDATION_CANCELS_PER_TICK,
+    LIQUIDATION_TURNS_PER_TICK,
     LIQUIDATIONS_PER_TICK_MAX,
     PPM,
 )
@@ -72,12 +73,13 @@ class Candidate:
 @dataclass(slots=True)
 class Work:
     """What a tick has done so far: buckets in which more happened than the cancelling of orders,
-    deleveragings, orders cancelled.
+    deleveragings, orders cancelled; markets and sides in which nobody could be deleveraged.
     """
 
     steps: int = 0
     deleveragings: int = 0
     cancels: int = 0
+    barren: list[tuple[int, int]] = field(default_factory=list)
 
 
 def liquidation_tick(c: Context) -> None:
@@ -98,7 +100,11 @@ def liquidation_tick(c: Context) -> None:
 
 # --- the scan ------------------------------------------------------------------------------------
 def candidates(t: Tables) -> list[Candidate]:
-    """The worst buckets below maintenance that can be worked on, in the order of their turn."""
+    """The worst buckets below maintenance that can be worked on, in the order of their turn.
+
+    When there are more than a tick looks at, some places go to all in turn, from the ledger's
+    cursor on: else buckets that nobody takes could hold back those behind them for good.
+    """
     ledger = t.row(Table.LEDGER, 0)
     found = []
     for account in range(1, ledger.accounts_high):
@@ -112,7 +118,20 @@ def candidates(t: Tables) -> list[Candidate]:
                 found.append(Candidate(account, bucket, worth.equity, worth.maintenance))
         if row.standing and not in_debt(t, row):
             debtor_mark(t, account, Standing.HEALTHY)
-    return sorted(found, key=cmp_to_key(goes_first))[:LIQUIDATIONS_PER_TICK_MAX]
+    ranked = sorted(found, key=cmp_to_key(goes_first))
+    worst = ranked[: LIQUIDATIONS_PER_TICK_MAX - LIQUIDATION_TURNS_PER_TICK]
+    ledger, cursor = t.row(Table.LEDGER, 0), 0
+    if len(ranked) > len(worst):
+        waiting = [each for each in found if each.account >= ledger.scan_cursor]
+        waiting = waiting[:LIQUIDATION_TURNS_PER_TICK]
+        if len(waiting) == LIQUIDATION_TURNS_PER_TICK:
+            # The last account may have more buckets; one that fills all places is passed.
+            cursor = waiting[-1].account + (waiting[0].account == waiting[-1].account)
+        waiting = [each for each in waiting if each not in worst]
+        worst += sorted(waiting, key=cmp_to_key(goes_first))
+    ledger.scan_cursor = cursor
+    t.put(Table.LEDGER, 0, ledger)
+    return worst
 
 
 def coverable(t: Tables, row: Account, bucket: int) -> bool:
@@ -127,7 +146,7 @@ def debt_without_lots(row: Account, bucket: int) -> int:
 
 
 def buckets_of(row: Account) -> list[int]:
-    """The cross bucket and every isolated one of an account."""
+    """The cross bucket and every isolated one of an account, in the order of its rows."""
     isolated = [each.key for each in row.positions if each.flags & POSITION_ISOLATED]
     return [CROSS, *isolated]
 
@@ -249,9 +268,12 @@ def liquidate_full(c: Context, work: Work, account: int, bucket: int) -> None:
     closing = closing_of(c, account, bucket, market_slot, Standing.FULL)
     if sell(c, closing):
         return
-    if work.deleveragings < DELEVERAGINGS_PER_TICK_MAX:
+    side = (closing.market, closing.sign)
+    if side not in work.barren and work.deleveragings < DELEVERAGINGS_PER_TICK_MAX:
         work.deleveragings += 1
-        deleverage(c, closing, slice_lots(c, closing))
+        done, exhausted = deleverage(c, closing, slice_lots(c, closing))
+        if exhausted and not done:
+            work.barren.append(side)
 
 
 def liquidate_bankrupt(c: Context, work: Work, account: int, bucket: int) -> None:
