@@ -122,6 +122,35 @@ def test_a_drawn_out_venue_fund_pays_up_to_the_markets_cap() -> None:
     assert v.at(Table.RISK, 2).insurance_e6 == 70 * USD
 
 
+def test_a_debt_without_a_position_is_paid_as_far_as_the_funds_reach() -> None:
+    """They paid all of it or nothing, and it gated withdrawals of the whole venue."""
+    v = Venue(markets_but(insurance_draw_max_e6=2 * USD))
+    v.fund(ann=50, bob=300, carl=900)
+    v.send("ann", c.Isolate(1, 20 * USD))
+    row = v.of("ann")
+    row.positions[0].isolated_e6 -= 27 * USD
+    v.lockstep.checks = False
+    v.t.put(Table.ACCOUNTS, v.account("ann"), row)
+    first = v.lockstep.kernel.s.positions_first[v.account("ann")]
+    v.lockstep.kernel.s.positions[first]["isolated_e6"] -= 27 * USD
+    v.lockstep.before = v.lockstep.spec.image()
+    v.run([*v.votes_at(), v.row("carl", c.Donate(1, 3 * USD), c.Donate(0, 90 * USD))])
+    before = v.lockstep.spec.image()
+    events = v.run(v.votes_at())
+    checker = Receipts()
+    checker.check(before, v.lockstep.spec.image(), events, v.time_ms)
+    assert checker.wrong == 0, checker.faults
+    (row,) = readings(events, EventKind.LIQUIDATED)
+    assert row["code"] == Step.PAID_BY_INSURANCE and row["fund_e6"] == -5 * USD
+    assert row["lots"] == 0 and row["equity_after_e6"] == -2 * USD
+    assert v.at(Table.RISK, 1).insurance_e6 == 0
+    assert v.at(Table.RISK, 1).insurance_drawn_e6 == 2 * USD
+    v.send("carl", c.Donate(1, 3 * USD))
+    (row,) = readings(v.run(v.votes_at()), EventKind.LIQUIDATED)
+    assert row["fund_e6"] == -2 * USD and v.at(Table.RISK, 1).insurance_e6 == USD
+    assert not v.of("ann").positions
+
+
 def checked(world: World, blocks: int) -> Receipts:
     """Run blocks and have every receipt recomputed from the state before it."""
     receipts, inner = Receipts(), world.run

@@ -8,7 +8,11 @@ import pytest
 from quorate.codec import commands as c
 from quorate.types.clearing_codes import InsuranceFlow, LiquidationStep, Phase, Standing, Switch
 from quorate.types.codes import EventKind, Reject
-from quorate.types.limits import INSURANCE_MAX_E6
+from quorate.types.limits import (
+    INSURANCE_MAX_E6,
+    LIQUIDATION_TURNS_PER_TICK,
+    LIQUIDATIONS_PER_TICK_MAX,
+)
 from quorate.types.records import Table
 from tests.execution.liquidation_world import (
     GENESIS,
@@ -203,6 +207,26 @@ def test_a_stale_index_or_a_switched_venue_liquidates_nobody(switch: int) -> Non
     v.time_ms += 60_000
     assert steps(v.run([])) == []  # no fresh votes any more
     v.run(v.votes_at())
+
+
+@pytest.mark.slow
+def test_buckets_that_nobody_takes_hold_back_nobody_for_good() -> None:
+    """As many worse ones as a tick has places, in a market without bids, kept the rest waiting."""
+    v = Venue(without_backstop())
+    crowd = [f"c{k}" for k in range(LIQUIDATIONS_PER_TICK_MAX - LIQUIDATION_TURNS_PER_TICK + 8)]
+    v.fund(bob=9_000, carl=900, dora=20, **dict.fromkeys(crowd, 20))
+    for begin in range(0, len(crowd), 50):
+        some = crowd[begin : begin + 50]
+        v.send("bob", c.Place(1, 1, 1_000, 60 * len(some)))
+        v.run([*v.votes_at(), *(v.row(name, c.Place(1, 0, 1_000, 60, 2)) for name in some)])
+    assert all(v.size(name, 1) == 60 for name in crowd)
+    v.trade("dora", "bob", 3, 1_000, 60)
+    v.send("carl", c.Place(3, 0, 978, 100))
+    events = [v.index(977, 978)]
+    events += [v.run(v.votes_at()) for _ in range(len(crowd) // LIQUIDATION_TURNS_PER_TICK + 1)]
+    found = [each for block in events for each in steps(block)]
+    assert (3, Step.SOLD_ON_BOOK) in found and {each[0] for each in found} == {3}
+    assert v.at(Table.LEDGER, 0).scan_cursor
 
 
 # --- the vault -----------------------------------------------------------------------------------

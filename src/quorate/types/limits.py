@@ -51,7 +51,8 @@ GROUP_NUMBER_MAX: Final = 255
 VOTER_WEIGHT_MAX: Final = 2**32
 SPREAD_DOUBT: Final = 10  # a tenth between the quartiles of the votes leaves no confidence
 INSURANCE_MAX_E6: Final = 2**58
-DEBTS_DUST_E6: Final = 1_000_000  # debts of all buckets together that close no gate
+DEBTS_DUST_E6: Final = 1_000_000  # debts of all buckets together that close no gate, and so does
+DEBTS_FUND_PART: Final = 100  # a hundredth of the venue's fund, which stands behind them
 
 # Prices, sizes, money.
 PRICE_TICKS_MAX: Final = 2**40 - 1

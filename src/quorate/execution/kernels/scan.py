@@ -18,6 +18,7 @@ from quorate.types.clearing_codes import Standing, Switch
 from quorate.types.codes import EventKind, MarketKind
 from quorate.types.limits import (
     DEBTS_DUST_E6,
+    DEBTS_FUND_PART,
     INSURANCE_MAX_E6,
     LIQUIDATION_TURNS_PER_TICK,
     LIQUIDATIONS_PER_TICK_MAX,
@@ -131,8 +132,9 @@ def scan_all(s):
 
 @helper
 def debts_note(s, debts):
-    """Note what all buckets below zero owe, whether they wait or not; it gates withdrawals."""
+    """Note what all buckets below zero owe; see the spec."""
     ledger = s.ledger[0]
+    debts = max(debts - ledger["insurance_e6"] // DEBTS_FUND_PART, i8(0))
     closed = ledger["debts_e6"] > DEBTS_DUST_E6
     before = i8(1) if gated(s) else i8(0)
     ledger["debts_e6"] = debts
@@ -180,9 +182,8 @@ def consider(s, account, bucket, works):
 
 @helper
 def coverable(s, account, bucket):
-    """Whether an isolated bucket without lots is in debt and its funds can pay that."""
-    debt = debt_without_lots(s, account, bucket)
-    return debt > 0 and debt <= insurance_holds(s, bucket)
+    """Whether an isolated bucket without lots is in debt and its funds can pay of that."""
+    return debt_without_lots(s, account, bucket) > 0 and insurance_holds(s, bucket) > 0
 
 
 @helper

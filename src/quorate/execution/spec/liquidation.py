@@ -50,6 +50,7 @@ from quorate.types.codes import End, EventKind, MarketStatus, Side, Tif
 from quorate.types.limits import (
     BANKRUPT_ROUNDS_PER_TICK_MAX,
     DEBTS_DUST_E6,
+    DEBTS_FUND_PART,
     DELEVERAGINGS_PER_TICK_MAX,
     INSURANCE_MAX_E6,
     LIQUIDATION_CANCELS_PER_TICK,
@@ -135,8 +136,8 @@ def candidates(t: Tables) -> list[Candidate]:
 
 
 def coverable(t: Tables, row: Account, bucket: int) -> bool:
-    """Whether an isolated bucket without lots is in debt and its funds can pay that."""
-    return 0 < debt_without_lots(row, bucket) <= insurance_holds(t, bucket)
+    """Whether an isolated bucket without lots is in debt and its funds can pay of that."""
+    return debt_without_lots(row, bucket) > 0 and insurance_holds(t, bucket) > 0
 
 
 def debt_without_lots(row: Account, bucket: int) -> int:
@@ -152,7 +153,12 @@ def buckets_of(row: Account) -> list[int]:
 
 
 def debts_note(c: Context) -> None:
-    """Sum what all buckets below zero owe, whether they wait or not; it gates withdrawals."""
+    """Sum what all buckets below zero owe, whether they wait or not; it gates withdrawals.
+
+    A small part of the venue's fund stands behind them: what others have won from them is there,
+    up to it, so that nobody's few dollars shut the venue; and no more of it, since what a market
+    may draw is capped.
+    """
     ledger = c.t.row(Table.LEDGER, 0)
     debts = 0
     for account in range(1, ledger.accounts_high):
@@ -160,7 +166,8 @@ def debts_note(c: Context) -> None:
         for bucket in buckets_of(row):
             debts += max(-bucket_worth(c.t, row, bucket).equity, 0)
     closed, before = ledger.debts_e6 > DEBTS_DUST_E6, gated(c)
-    ledger.debts_e6 = min(debts, INSURANCE_MAX_E6)
+    backed = ledger.insurance_e6 // DEBTS_FUND_PART
+    ledger.debts_e6 = max(min(debts, INSURANCE_MAX_E6) - backed, 0)
     c.t.put(Table.LEDGER, 0, ledger)
     if closed != (ledger.debts_e6 > DEBTS_DUST_E6):
         words = (int(gated(c)), int(before), ledger.gate_until_ms)
@@ -210,9 +217,13 @@ def liquidate(c: Context, work: Work, account: int, bucket: int) -> bool:
 
 
 def cover(c: Context, account: int, bucket: int) -> bool:
-    """Have the funds pay what a closed isolated position has left owing; whether they did."""
+    """Have the funds pay what a closed isolated position has left owing, as far as they reach;
+    whether they did. No lots are left that could owe it anew.
+    """
     row = c.t.row(Table.ACCOUNTS, account)
     debt = debt_without_lots(row, bucket)
+    if debt:
+        debt = min(debt, insurance_holds(c.t, bucket))
     if not debt or not insurance_pays(c, bucket, debt):
         return False
     closing = closing_of(c, account, bucket, bucket, Standing.BANKRUPT)

@@ -65,12 +65,15 @@ class Steps:
         self.cancelled = len(events) - 1
         if not self.standing:
             yield f"account {self.account} is not below maintenance"
+        self.own_before = worth.markets[self.market].risk["insurance_e6"]
         if cancels or not self.size:
             self.price = self.slice = self.loss = 0
-            if not cancels:
+            closed = receipt["code"] == LiquidationStep.PAID_BY_INSURANCE and self.bucket
+            if closed:
+                self.loss = min(max(-self.equity, 0), drawable(worth, self.market))
+            elif not cancels:
                 yield f"account {self.account} has no position in market {self.market}"
             return
-        self.own_before = worth.markets[self.market].risk["insurance_e6"]
         self.loss = loss_share(worth, self.account, self.market, receipt["lots"])
         yield from self.begin_price(receipt)
 
@@ -79,7 +82,9 @@ class Steps:
         worth, market = self.worth, self.worth.markets[self.market]
         step, whole = receipt["code"], abs(self.size)
         least = market.risk["slice_min_e6"] // (market.mark * market.quantum_e6)
-        self.slice = min(max(whole * market.risk["slice_ppm"] // MILLION, least, 1), whole)
+        lots = max(whole * market.risk["slice_ppm"] // MILLION, least)
+        lots = lots // market.lot_step * market.lot_step
+        self.slice = min(max(lots, market.lot_step), whole)
         lots = receipt["lots"]
         insured = step == LiquidationStep.SOLD_ON_BOOK and self.standing == BANKRUPT
         if insured:
@@ -237,6 +242,7 @@ class Steps:
         cancels = step == LiquidationStep.CANCELLED_ORDERS
         vaults = (LiquidationStep.TAKEN_BY_VAULT, LiquidationStep.PAID_BY_INSURANCE)
         mark = 0 if cancels and not self.market else worth.markets[self.market].mark
+        other = worth.vault if step in vaults and self.size else 0
         said = (
             ("the state", event["end"], self.standing),
             ("the side", event["side"], int(self.size <= 0)),
@@ -246,7 +252,7 @@ class Steps:
             ("the worth before", event["equity_before_e6"], self.equity),
             ("the requirement before", event["maintenance_before_e6"], self.maintenance),
             ("the fee", event["fee_e6"], 0),
-            ("the other side", event["counter_account"], worth.vault if step in vaults else 0),
+            ("the other side", event["counter_account"], other),
         )
         for what, one, true in said:
             yield from differs(f"account {self.account}: {what}", one, true)
@@ -284,7 +290,11 @@ class Steps:
             if self.standing != BANKRUPT:
                 yield "the funds pay for a bankrupt bucket alone"
             self.worth.move(self.account, self.market, -event["fund_e6"])
-            yield from self.taken(lots, event["price_ticks"])
+            if self.size:
+                yield from self.taken(lots, event["price_ticks"])
+            else:
+                yield from differs("the lots of a closed position", lots, 0)
+                self.worth.close_if_empty(self.account, self.market)
         else:
             value = 0
             left = step == LiquidationStep.LEFT_OPEN

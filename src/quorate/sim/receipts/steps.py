@@ -155,7 +155,8 @@ def vault_room(worth: Worth, slot: int, market: int) -> int:
     sign = 1 if size > 0 else -1
     held = sign * worth.cell(worth.vault, market).size
     most = row.risk["vault_notional_max_e6"] // (row.mark * row.quantum_e6)
-    return max(0, min(min(most, row.position_max) - held, abs(size)))
+    room = min(min(most, row.position_max) - held, abs(size))
+    return max(0, room // row.lot_step * row.lot_step)
 
 
 def vault_could(worth: Worth, slot: int, market: int) -> int:
@@ -210,6 +211,7 @@ def round_of(
         lots = abs(cell.size) if hedged else worth.unhedged(other, market)
         if loss_lot > 0:
             lots = min(lots, equity // loss_lot)
+        lots = lots // row.lot_step * row.lot_step
         if lots:
             found.append(Giver(other, lots, equity, profit))
     return found
