@@ -73,7 +73,7 @@ def lots_covered(c: Context, closing: Closing, most: int) -> int:
             low = middle
         else:
             high = middle - 1
-    return low * step
+    return int(low * step)
 
 
 def vault_room(c: Context, closing: Closing) -> int:
