@@ -100,6 +100,20 @@ def test_bids_far_below_the_mark_are_no_way_into_the_funds() -> None:
     assert v.at(Table.RISK, 1).insurance_e6 == 90 * USD and v.size("carl", 1) == 0
 
 
+def test_a_best_bid_that_has_to_go_does_not_hide_the_next_one() -> None:
+    """The order's limit was the best level's, whose maker lacked margin: nothing traded at all."""
+    v = bankrupt(fund=50)
+    v.fund(dora=30)
+    v.trade("dora", "bob", 3, 1_000, 60)
+    v.send("dora", c.Place(1, 0, 949, 50))
+    v.send("carl", c.Place(1, 0, 948, 60))
+    events = v.index(950, 975)
+    assert steps(events) == [(1, Step.SOLD_ON_BOOK)]
+    (row,) = readings(events, EventKind.LIQUIDATED)
+    assert (row["lots"], row["price_ticks"]) == (50, 948)
+    assert not v.of("dora").orders_count and v.size("dora", 1) == 0
+
+
 def test_book_then_vault_then_the_others() -> None:
     v = bankrupt(vault=500, fund=50, vault_notional_max_e6=200 * USD, insurance_draw_max_e6=0)
     v.send("carl", c.Place(1, 0, 949, 10))

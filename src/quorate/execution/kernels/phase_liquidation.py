@@ -27,7 +27,6 @@ from quorate.execution.kernels.signatures import INT64S, RECORD
 from quorate.execution.kernels.state import DONE, EVENT_ROWS
 from quorate.execution.kernels.vault import disposal_due, take_over
 from quorate.types.clearing_codes import Standing
-from quorate.types.codes import End
 from quorate.types.limits import (
     BANKRUPT_ROUNDS_PER_TICK_MAX,
     DELEVERAGED_PER_STEP_MAX,
@@ -41,7 +40,6 @@ from quorate.types.limits import (
 i8 = np.int64
 HEALTHY, PARTIAL = int(Standing.HEALTHY), int(Standing.PARTIAL)
 FULL, BANKRUPT = int(Standing.FULL), int(Standing.BANKRUPT)
-END_WORK_LIMIT = int(End.WORK_LIMIT)
 # Where a tick stands (cursor[0]), and a bucket in it (cursor[2]).
 WORK, DISPOSE = 0, 1
 CANCEL, SLICE, TAKE_OVER, CLOSE_OUT, WIND_UP, FINISHED, OFFER, YIELD = 0, 1, 2, 3, 4, 5, 6, 7
@@ -212,7 +210,7 @@ def run_liquidation(s, cursor):
             if stage == OFFER:
                 if filled:
                     insured_settle(s)
-                if trades and (filled or s.taker[0]["end"] == END_WORK_LIMIT):
+                if trades and now["events"] != before:
                     cursor[2] = OFFER
             elif filled:
                 sell_settle(s)

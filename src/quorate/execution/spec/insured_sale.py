@@ -27,7 +27,7 @@ from quorate.execution.spec.margin import margin_tier
 from quorate.execution.spec.match import take
 from quorate.execution.spec.takers import Taker
 from quorate.types.clearing_codes import InsuranceFlow, LiquidationStep
-from quorate.types.codes import End, Side, Tif
+from quorate.types.codes import Side, Tif
 from quorate.types.limits import (
     DISPOSAL_LEVELS_MAX,
     INSURANCE_MAX_E6,
@@ -48,9 +48,10 @@ def sell_insured(c: Context, closing: Closing) -> bool:
         return False
     side = Side.SELL if closing.size > 0 else Side.BUY
     taker = Taker(closing.market, side, Tif.IOC, 0, price, lots, remaining=lots)
+    before = len(c.events)
     take(c, taker)
     if not taker.filled:
-        return taker.end == End.WORK_LIMIT
+        return len(c.events) > before  # makers that had to go make place for those behind them
     market, risk = c.t.row(Table.MARKETS, closing.market), c.t.row(Table.RISK, closing.market)
     loss = loss_share_e6(c.t, closing, taker.filled)
     got = closing.sign * taker.value_e6
