@@ -54,6 +54,8 @@ def test_a_lower_mark_shows_who_falls(traded: tuple[House, Path]) -> None:
     assert row["maintenance_after_e6"] == 12_250 * 10**6
     assert row["equity_after_e6"] == (30_000 - 450 - 20_000) * 10**6
     assert row["notional_after_e6"] == 980_000 * 10**6
+    # 2700 short, of which a higher mark gives back 1 less 1/80 of each tick of ten lots.
+    assert row["liquidation_ticks"] == {str(PERP): 98_274}
     assert tree["newly_liquidatable"] == tree["liquidatable"] == 1
     after = tree["after"]
     assert isinstance(after, dict)

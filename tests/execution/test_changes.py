@@ -136,15 +136,53 @@ def test_bounds_of_every_risk_parameter(parameter: int) -> None:
         assert code == Reject.PARAMETER_OUT_OF_RANGE
 
 
+AGES = [GLOBALS.index(name) for name in ("fresh_ms", "reduce_ms", "halt_ms")]
+
+
 @pytest.mark.parametrize("parameter", range(len(GLOBALS)))
 def test_bounds_of_every_number_of_the_venue(parameter: int) -> None:
     x = House()
     low, high = GLOBAL_BOUNDS[parameter]
+    fresh, reduce, halt = AGES
     for value in (high, low):
+        others = [] if parameter not in AGES else [(halt, high), (reduce, high)]
+        if parameter in AGES and value == low:
+            others = [(fresh, low), (reduce, low)][: parameter - fresh]
+        for other in others:
+            x.ok("governance", c.SetGlobal(*other))
         x.ok("governance", c.SetGlobal(parameter, value))
         assert getattr(x.at(Table.PARAMETERS, 0), GLOBALS[parameter]) == value
     code = x.code("governance", c.SetGlobal(parameter, high + 1))
     assert code == Reject.PARAMETER_OUT_OF_RANGE
+
+
+def test_an_index_is_stale_before_it_reduces_and_reduces_before_it_halts() -> None:
+    """Nothing asked for that: a market could halt on an index that still counted as fresh."""
+    x = House()
+    fresh, reduce, halt = AGES
+    now = x.at(Table.PARAMETERS, 0)
+    out = Reject.PARAMETER_OUT_OF_RANGE
+    assert x.code("governance", c.SetGlobal(fresh, now.reduce_ms + 1)) == out
+    assert x.code("governance", c.SetGlobal(reduce, now.fresh_ms - 1)) == out
+    assert x.code("governance", c.SetGlobal(reduce, now.halt_ms + 1)) == out
+    assert x.code("governance", c.SetGlobal(halt, now.reduce_ms - 1)) == out
+    x.ok("governance", c.SetGlobal(fresh, now.reduce_ms), c.SetGlobal(halt, now.reduce_ms))
+
+
+def test_a_change_that_another_one_has_passed_is_dropped() -> None:
+    x = House()
+    fresh, reduce, _ = AGES
+    before = x.at(Table.PARAMETERS, 0)
+    at = x.height + 1 + before.notice_blocks + 2
+    x.ok("governance", c.SetGlobal(fresh, before.reduce_ms, at))
+    x.ok("governance", c.SetGlobal(reduce, before.fresh_ms, at - 1))
+    events = [x.rows() for _ in range(5 + before.notice_blocks)]
+    found = [each for block in events for each in readings(block, EventKind.CHANGED)]
+    assert [(int(each["parameter"]), int(each["end"])) for each in found] == [
+        (reduce, 0), (fresh, 1),
+    ]  # fmt: skip
+    after = x.at(Table.PARAMETERS, 0)
+    assert after.fresh_ms == after.reduce_ms == before.fresh_ms
 
 
 def test_numbers_beyond_the_last_and_markets_without_clearing_are_refused() -> None:

@@ -176,6 +176,21 @@ def test_a_number_of_the_venue_is_held_to_its_bounds(number: int, name: str) -> 
     for wrong in (low - 1, high + 1):
         with pytest.raises(GenesisRefused, match=f"numbers.{name}: PARAMETER_OUT_OF_RANGE"):
             genesis_image(with_numbers(**{name: wrong}))
+    ages = ("fresh_ms", "reduce_ms", "halt_ms")
     for right in (low, high):
-        row = rows(genesis_image(with_numbers(**{name: right})), Table.PARAMETERS)[0]
+        numbers = {name: right}
+        if name in ages:
+            fresh = min(right, limits.GLOBAL_BOUNDS[GLOBALS.index("fresh_ms")][1])
+            numbers = {"fresh_ms": fresh, "reduce_ms": right, "halt_ms": right}
+        row = rows(genesis_image(with_numbers(**numbers)), Table.PARAMETERS)[0]
         assert row[name] == right
+
+
+@pytest.mark.parametrize(
+    ("fresh", "reduce", "halt"), [(11, 10, 12), (10, 13, 12), (13, 10, 12), (2, 1, 1)]
+)
+def test_ages_of_an_index_rise_from_stale_to_reduce_only_to_halted(
+    fresh: int, reduce: int, halt: int
+) -> None:
+    with pytest.raises(GenesisRefused, match="beside the others"):
+        genesis_image(with_numbers(fresh_ms=fresh, reduce_ms=reduce, halt_ms=halt))

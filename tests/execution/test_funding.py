@@ -252,7 +252,8 @@ class Flows:
 def test_a_traded_market_pays_exactly_what_is_owed(seed: int) -> None:
     """Positions that grow, shrink and turn, an isolated one, payments every few seconds."""
     rng, names = random.Random(f"funding {seed}"), ("ann", "ben", "cy", "dee")
-    x = House(house({"fresh_ms": 10**7}, funding_interval_ms=5_000, premium_interval_ms=1_000,
+    ages = dict.fromkeys(("fresh_ms", "reduce_ms", "halt_ms"), 10**7)
+    x = House(house(ages, funding_interval_ms=5_000, premium_interval_ms=1_000,
                     impact_notional_e6=USD, funding_clamp_e9=0, interest_e9=-10**7))  # fmt: skip
     x.fund(*names, usd=10_000_000)
     x.index(997)  # whose payments do not come out even

@@ -29,7 +29,8 @@ HOUR_MS = 3_600_000
 
 def quoted(bid: int, ask: int, lots: int = 10, **risk: int) -> House:
     """Index 1000 and a book of one level a side."""
-    x = House(house({"fresh_ms": 12 * HOUR_MS}, **risk))
+    ages = dict.fromkeys(("fresh_ms", "reduce_ms", "halt_ms"), 12 * HOUR_MS)
+    x = House(house(ages, **risk))
     x.fund("ann", "ben")
     x.index(1_000)
     x.ok("ann", bought(bid, lots))
@@ -182,7 +183,8 @@ def test_seeded_books_give_the_premium_of_a_plain_walk() -> None:
     rng = random.Random("impact")
     notional = 40_000 * USD
     risk = {"premium_interval_ms": 1_000, "impact_notional_e6": notional}
-    x = House(house({"fresh_ms": 12 * HOUR_MS}, funding_interval_ms=HOUR_MS, **risk))
+    ages = dict.fromkeys(("fresh_ms", "reduce_ms", "halt_ms"), 12 * HOUR_MS)
+    x = House(house(ages, funding_interval_ms=HOUR_MS, **risk))
     x.fund("ann", "ben", usd=10**9)
     x.index(1_000)
     seen = set()
@@ -247,7 +249,7 @@ def minutes(name: str, first: int, count: int) -> list[dict[str, float]]:
 
 
 REPLAYED = house(
-    {"tick_ms": 60_000, "fresh_ms": 150_000},
+    {"tick_ms": 60_000, "fresh_ms": 150_000, "reduce_ms": 150_000},
     premium_interval_ms=60_000,
     funding_interval_ms=HOUR_MS,
     impact_notional_e6=20_000 * USD,

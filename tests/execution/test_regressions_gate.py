@@ -6,7 +6,7 @@ from quorate.codec import commands as c
 from quorate.execution.spec import margin
 from quorate.types.clearing_codes import Guard, Phase, Switch
 from quorate.types.codes import EventKind, MarketStatus, Reject
-from quorate.types.limits import DEBTS_DUST_E6
+from quorate.types.limits import DEBTS_DUST_E6, DEBTS_FUND_PART
 from quorate.types.records import Table
 from tests.execution.clearing_exchange import HOUSE, PERP, House, house, readings
 from tests.execution.exchange import USD, address, bought, sold
@@ -22,7 +22,9 @@ def worth(x: House, name: str, bucket: int = 0) -> margin.Worth:
 def free(x: House, name: str) -> int:
     """What may leave by an account's own numbers."""
     own = worth(x, name)
-    return own.equity - max(own.initial, own.value // 10)
+    row = x.at(Table.ACCOUNTS, x.account(name))
+    fees = margin.closing_fees(x.lockstep.spec.tables, row)
+    return own.equity - max(own.initial, own.value // 10) - fees
 
 
 def debts(x: House) -> int:
@@ -106,6 +108,54 @@ def test_dust_is_no_weapon(over: int) -> None:
     assert debts(x) == DEBTS_DUST_E6 + over
     code = x.code("bob", c.Withdraw(0, address("bob"), USD))
     assert code == (GATED if over else Reject.OK)
+
+
+def test_debts_within_a_hundredth_of_the_venues_fund_close_no_gate() -> None:
+    """Two dollars of debt in a small account shut the whole venue until somebody paid them."""
+    x = House()
+    x.fund("ann", "bob", "don", usd=10_000)
+    x.ok("don", c.Donate(0, 5_000 * USD))
+    owed = 50 * USD + DEBTS_DUST_E6
+    row = x.at(Table.ACCOUNTS, x.account("ann"))
+    x.doctor(Table.ACCOUNTS, x.account("ann"), cash_e6=row.cash_e6 - 10_000 * USD - owed)
+    x.doctor(Table.ACCOUNTS, x.account("bob"), cash_e6=10_000 * USD + 10_000 * USD + owed)
+    x.rows()
+    assert debts(x) == DEBTS_DUST_E6
+    x.ok("bob", c.Withdraw(0, address("bob"), USD))
+    for name, more in (("ann", -1), ("bob", 1)):
+        cash = x.at(Table.ACCOUNTS, x.account(name)).cash_e6
+        x.doctor(Table.ACCOUNTS, x.account(name), cash_e6=cash + more)
+    assert gates(x.rows()) == [(1, 0)]
+    assert x.code("bob", c.Withdraw(0, address("bob"), USD)) == GATED
+    x.ok("don", c.Donate(0, DEBTS_FUND_PART))
+    assert gates(x.rows()) == [(0, 1)]
+    x.ok("bob", c.Withdraw(0, address("bob"), USD))
+
+
+def test_what_closing_a_position_costs_stays_in_the_account() -> None:
+    """Who took out all above initial margin fell below it by the fee of going home."""
+    x = leveraged(House(house()))
+    row = x.at(Table.ACCOUNTS, x.account("eve"))
+    t = x.lockstep.spec.tables
+    market = x.at(Table.MARKETS, PERP)
+    value = 100 * market.mark_ticks * market.quantum_e6
+    tier = x.at(Table.FEE_TIERS, market.fee_schedule * 8)
+    assert margin.closing_fees(t, row) == -(-value * tier.taker_ppm // 10**6) > 0
+    most = free(x, "eve")
+    over = c.Withdraw(0, address("eve"), most + 1)
+    assert x.code("eve", over) == Reject.WITHDRAWAL_EXCEEDS_FREE_BALANCE
+    x.ok("eve", c.Withdraw(0, address("eve"), most))
+    x.ok("inn", c.Isolate(PERP, 1_900_000 * USD))
+    x.ok("inn", sold(100_000, 50))
+    x.ok("eve", bought(100_000, 50))
+    x.index(100_000)
+    own = worth(x, "inn", PERP)
+    row = x.at(Table.ACCOUNTS, x.account("inn"))
+    spare = own.equity - max(own.initial, own.value // 10)
+    most = spare - margin.closing_fees(t, row, PERP)
+    assert margin.closing_fees(t, row) == 0 < margin.closing_fees(t, row, PERP)
+    assert x.code("inn", c.Isolate(PERP, -most - 1)) == Reject.ISOLATED_MARGIN_INSUFFICIENT
+    x.ok("inn", c.Isolate(PERP, -most))
 
 
 @pytest.mark.parametrize(("gate_ms", "until_ms"), [(30_000, 60_000), (90_000, 90_000)])

@@ -279,13 +279,15 @@ def test_a_refused_order_ends_the_trigger_with_its_code() -> None:
     assert conditional(x.rows()) == [("fired", first, code)] and live(x) == 0
 
 
-def test_a_trigger_that_finds_nobody_tries_again() -> None:
+def test_a_trigger_that_finds_nobody_says_so_once_and_fires_when_somebody_is_there() -> None:
     x = exchange()
     first = ids(x.ok("ann", c.Trigger(PERP, 0, STOP, MID + 50, 5_000)))[0]
     x.ok("ben", c.CancelAll())
     mark(x, MID + 50)
     code = int(Reject.NO_LIQUIDITY_FOR_MARKET_ORDER)
     assert conditional(x.rows()) == [("fired", first, code)] and live(x) == 1
+    for _ in range(5):
+        assert conditional(x.rows()) == [] and live(x) == 1
     x.ok("ben", sold(MID + 1, 100))
     assert conditional(x.rows()) == [("fired", first, 0)] and live(x) == 0
 

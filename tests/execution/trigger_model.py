@@ -38,6 +38,7 @@ class Held:
     waits: bool
     follows: bool
     best: int
+    tried: bool = False
 
 
 class Model:
@@ -195,6 +196,7 @@ class Model:
     def phase(self, events: list[Any]) -> None:
         """Every trigger once, in the order of rows; `events` must be just what follows from it."""
         due = iter(events)
+        fired = [int(each["order_id"]) for each in events if each["kind"] == EventKind.TRIGGERED]
         for at in range(len(self.rows)):
             row = self.rows[at]
             if row is None:
@@ -222,6 +224,8 @@ class Model:
                 share = Fraction(row.command.trail_ppm, 1_000_000)
                 level = row.best * (1 - share if row.command.side else 1 + share)
             if self.reached(row.command, price, level):
+                if row.tried and row.id not in fired:
+                    continue  # nobody is there; the model knows no book
                 self.fires(due, row, price, min(row.size or lots, SIZE_MAX))
         assert not list(due)
 
@@ -253,6 +257,8 @@ class Model:
         if row.follows or not row.size or row.command.flags & TriggerFlag.REDUCE_ONLY:
             assert filled <= lots
         if event["code"] == Reject.NO_LIQUIDITY_FOR_MARKET_ORDER:
+            assert not row.tried
+            row.tried = True
             self.count("nobody")
         elif row.size > size and not event["code"]:
             row.size -= size

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from quorate.execution import risk_rules
 from quorate.execution.spec.changes import tier_code, tier_put
-from quorate.execution.spec.clearing import global_code, global_put, risk_code, risk_put
-from quorate.execution.spec.margin import CROSS, bucket_worth, standing_of
+from quorate.execution.spec.clearing import global_change_code, global_put, risk_code, risk_put
+from quorate.execution.spec.margin import CROSS, bucket_worth, margin_tier, standing_of
+from quorate.execution.spec.rows import Account
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing import GLOBALS, RISK_PARAMETERS
 from quorate.types.clearing_codes import Mode, Standing
@@ -85,7 +87,7 @@ def set_named(t: Tables, market: int | None, name: str, value: int) -> None:
         risk_put(t, market, number, value)
     elif name in GLOBALS:
         number = GLOBALS.index(name)
-        demand(global_code(number, value), what)
+        demand(global_change_code(t, number, value), what)
         global_put(t, number, value)
     else:
         raise ChangeRefused(f"{what}: no parameter has that name.")
@@ -161,4 +163,28 @@ def rows(
             "maintenance_before_e6": before[key].maintenance_e6,
             "maintenance_after_e6": after[key].maintenance_e6,
             "notional_after_e6": after[key].notional_e6,
+            "liquidation_ticks": liquidation_ticks(t, row, bucket, after[key]),
         }
+
+
+def liquidation_ticks(t: Tables, account: Account, bucket: int, at: Judged) -> dict[str, int]:
+    """The mark of each of a bucket's markets at which it falls below maintenance, others as they
+    are (FORMULAS 1); 0: at no price.
+    """
+    found = {}
+    for position in account.positions:
+        isolated = position.key if position.flags & POSITION_ISOLATED else CROSS
+        if position.key >= ASSET_KEY or not position.size or isolated != bucket:
+            continue
+        market = t.row(Table.MARKETS, position.key)
+        lots, sign = abs(position.size), 1 if position.size > 0 else -1
+        value = lots * market.mark_ticks * market.quantum_e6
+        found[str(position.key)] = risk_rules.liquidation_price(
+            sign,
+            market.mark_ticks,
+            at.equity_e6 - at.maintenance_e6,
+            lots,
+            market.quantum_e6,
+            margin_tier(t, market.margin_schedule, value).rate_ppm,
+        )
+    return found

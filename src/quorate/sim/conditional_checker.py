@@ -6,6 +6,7 @@ from quorate.types.records import Table
 
 REDUCE_ONLY: Final = 0x01
 CHILD_BIT: Final = 0x80  # of a trigger that follows its parent, and of an order that is one
+TRIED_BIT: Final = 0x40  # of a trigger that fired when nobody was on the other side
 WAITING, ARMED = 1, 2
 TRAILING: Final = 2
 
@@ -32,11 +33,11 @@ def conditional_faults(columns: dict[Table, dict[str, list[Any]]], time_ms: int)
         if row["state"] == WAITING:
             if not row["parent_id"] or (row["flags"] & CHILD_BIT and row["size"]):
                 found.append(f"{what}: waits for no parent, or follows what has not filled")
-        elif row["state"] == ARMED and not row["size"] and row["flags"] != REDUCE_ONLY:
+        elif row["state"] == ARMED and not row["size"] and row["flags"] & ~TRIED_BIT != REDUCE_ONLY:
             found.append(f"{what}: armed without a size, and not bound to a position")
         if (row["kind"] == TRAILING) != bool(row["trail_ppm"]):
             found.append(f"{what}: only a trailing stop has a trail")
-        if row["flags"] & ~(REDUCE_ONLY | CHILD_BIT):
+        if row["flags"] & ~(REDUCE_ONLY | CHILD_BIT | TRIED_BIT):
             found.append(f"{what}: flags {row['flags']:#x}")
     frozen = columns[Table.GROUPS]["frozen_until_ms"]
     for slot, group in enumerate(o["group_slot"]):

@@ -95,8 +95,10 @@ class Receipts:
             self.fault(row, f"equity {equity} covers its maintenance {kept}")
         if step == LiquidationStep.PAID_BY_INSURANCE and not bankrupt:
             self.fault(row, "insurance paid for an account with equity")
-        if step in (LiquidationStep.SOLD_ON_BOOK, LiquidationStep.TAKEN_BY_VAULT) and equity < 0:
-            self.fault(row, "a bankrupt position was sold")
+        if step == LiquidationStep.TAKEN_BY_VAULT and equity < 0:
+            self.fault(row, "the vault took a bankrupt position over without insurance")
+        if step == LiquidationStep.SOLD_ON_BOOK and row["fund_e6"] < 0 and equity >= 0:
+            self.fault(row, "insurance paid for an account with equity")
 
     def counter_value(
         self, row: Any, step: LiquidationStep, fills: list[Any], wound_up: list[Any]
@@ -128,6 +130,13 @@ class Receipts:
         after = wanted
         if before >= 0 and after * kept < before * (kept_after - CLOSED_IN_PART):
             self.fault(row, f"health fell from {before}/{kept} to {after}/{kept_after}")
+        if before < 0 and after * kept < before * kept_after - kept:
+            self.fault(row, f"debt rose from {before}/{kept} to {after}/{kept_after}")
+        paid = row["fund_e6"] < 0 and kept_after
+        if paid and after * kept > before * (kept_after - CLOSED_IN_PART) + kept:
+            self.fault(row, f"insurance left {after} of {before}: more than the lots' part")
+        if row["fund_e6"] < 0 and after > 0:
+            self.fault(row, f"insurance paid more than the debt, by {after}")
         if before >= 0 and after < 0:
             self.fault(row, f"equity {before} became {after}")
         if kept_after == 0 and after < 0:

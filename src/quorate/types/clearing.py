@@ -77,7 +77,8 @@ BAND = np.dtype(
 )
 
 # A conditional order. `size` 0 follows the position; `limit_ticks` 0 fires a market order. `flags`
-# are REDUCE_ONLY and TRIGGER_FOLLOWS; `peak_ticks` is the best watched price since it was armed.
+# are REDUCE_ONLY, TRIGGER_FOLLOWS and TRIGGER_TRIED; `peak_ticks` is the best watched price since
+# it was armed.
 TRIGGER = np.dtype(
     [
         *int64_fields(

@@ -96,6 +96,8 @@ class TriggerFlag(IntEnum):
 
 # Bit of a trigger row's flags: its size is what its parent order has filled.
 TRIGGER_FOLLOWS: Final = 0x80
+# Another: it has fired and found nobody, which it says once; it fires again when somebody is there.
+TRIGGER_TRIED: Final = 0x40
 # Bit of an order row's flags: triggers wait for it, or follow what it fills.
 ORDER_HAS_CHILDREN: Final = 0x80
 

@@ -51,7 +51,8 @@ GROUP_NUMBER_MAX: Final = 255
 VOTER_WEIGHT_MAX: Final = 2**32
 SPREAD_DOUBT: Final = 10  # a tenth between the quartiles of the votes leaves no confidence
 INSURANCE_MAX_E6: Final = 2**58
-DEBTS_DUST_E6: Final = 1_000_000  # debts of all buckets together that close no gate
+DEBTS_DUST_E6: Final = 1_000_000  # debts of all buckets together that close no gate, and so does
+DEBTS_FUND_PART: Final = 100  # a hundredth of the venue's fund, which stands behind them
 
 # Options (docs/decisions/014-options.md).
 PRODUCTS_MAX: Final = 256
@@ -114,6 +115,7 @@ CLAMP_MAX_PPM: Final = PPM  # the move of a mark in one update
 BAND_MAX_PPM: Final = 9 * PPM  # the upper end of a price band; the lower ends at the whole price
 ADDON_MAX_PPM: Final = 9 * PPM  # of the initial margin, at no confidence
 LIQUIDATION_SPREAD_MAX_PPM: Final = 10 * PPM  # times the maintenance rate
+LIQUIDATION_SPREAD_PPM: Final = 1_500_000  # of a bankrupt position on the book (FORMULAS 4: SMMR)
 
 # Payoffs (instruments/payoff). A value within +-PAYOFF_VALUE_MAX leaves room for one sum.
 PAYOFF_TEXT_BYTES_MAX: Final = 256
@@ -162,10 +164,12 @@ SESSION_GRACE_MS: Final = 2 * DAY_MS
 TRIGGERS_EXAMINED_PER_BLOCK: Final = 2**16
 TRIGGERS_FIRED_PER_BLOCK: Final = 256
 LIQUIDATIONS_PER_TICK_MAX: Final = 256
+LIQUIDATION_TURNS_PER_TICK: Final = 64  # of those, given to all in turn when more are below
 LIQUIDATION_CANCELS_PER_TICK: Final = 8192  # orders of the buckets that are liquidated
 DELEVERAGED_PER_STEP_MAX: Final = 64
 DELEVERAGINGS_PER_TICK_MAX: Final = 16  # each looks at every account
 DISPOSAL_LEVELS_MAX: Final = 256
+BANKRUPT_ROUNDS_PER_TICK_MAX: Final = 8  # of one position: book and vault in turn
 AUCTION_FILLS_PER_BLOCK: Final = 4096
 AUCTION_ORDERS_PER_BLOCK: Final = 8192
 AUCTION_ROUNDS_MAX: Final = 8  # how often a price is found anew because an order had to go

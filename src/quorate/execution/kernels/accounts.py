@@ -4,7 +4,7 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.book import deadman_fired
-from quorate.execution.kernels.margin import assess, clears, keeps_count
+from quorate.execution.kernels.margin import CROSS, assess, clears, closing_fees, keeps_count
 from quorate.execution.kernels.rows import (
     T_ASSETS,
     account_at,
@@ -99,8 +99,9 @@ def debit_code(s, account, asset, amount):
     if asset == QUOTE:
         assess(s, account, i8(0), i8(0))
         now = s.now[0]
-        floor = max(withdrawable_floor(now["margin"], now["value"]), keeps_count(s, account))
-        if now["equity"] - amount < floor:
+        floor = withdrawable_floor(now["margin"], now["value"])
+        floor += closing_fees(s, account, i8(CROSS))
+        if now["equity"] - amount < max(floor, keeps_count(s, account)):
             return EXCEEDS_FREE
         if s.accounts[account]["cash_e6"] - amount < -CASH_TRADING_MAX_E6:
             return EXCEEDS_FREE

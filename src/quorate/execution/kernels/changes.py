@@ -5,8 +5,9 @@ import numpy as np
 from quorate.compiled import helper
 from quorate.execution.kernels.clearing import (
     P_MODE,
-    global_code,
+    global_change_code,
     global_put,
+    global_value,
     risk_code,
     risk_put,
     risk_value,
@@ -68,7 +69,7 @@ def set_global(s, signer, parameter, value, height):
     """Change a number of the venue."""
     if not governs(s, signer):
         return GOVERNANCE_KEY
-    code = global_code(parameter, value)
+    code = global_change_code(s, parameter, value)
     if code != OK:
         return code
     busy = interest_open(s, i8(-1))
@@ -157,7 +158,11 @@ def change_apply(s, kind, market, parameter, value, height):
         else:
             risk_put(s, market, parameter, value)
     elif kind == KIND_GLOBAL:
-        before = global_put(s, parameter, value)
+        before = global_value(s.parameters[0], parameter)
+        if global_change_code(s, parameter, value) != OK:
+            end = i8(1)
+        else:
+            global_put(s, parameter, value)
     else:
         before = s.margin_tiers[market]["lower_e6"]
         if tier_code(s, market, value, parameter) != OK:

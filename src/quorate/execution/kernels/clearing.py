@@ -38,6 +38,8 @@ PERPETUAL = int(MarketKind.PERPETUAL)
 BOUNDS_OF_RISK = np.array(RISK_BOUNDS, np.int64)
 BOUNDS_OF_GLOBALS = np.array(GLOBAL_BOUNDS, np.int64)
 RISKS, GLOBALS_COUNT = len(RISK_PARAMETERS), len(GLOBALS)
+G_FRESH, G_REDUCE = GLOBALS.index("fresh_ms"), GLOBALS.index("reduce_ms")
+G_HALT = GLOBALS.index("halt_ms")
 P_MODE, P_FEED = RISK_PARAMETERS.index("mode"), RISK_PARAMETERS.index("feed")
 
 
@@ -176,6 +178,25 @@ def global_code(parameter, value):
     if value < BOUNDS_OF_GLOBALS[parameter, 0] or value > BOUNDS_OF_GLOBALS[parameter, 1]:
         return OUT_OF_RANGE
     return OK
+
+
+@helper
+def global_change_code(s, parameter, value):
+    """Whether a number of the venue may change so, as the others stand; see the spec."""
+    code = global_code(parameter, value)
+    if code != OK:
+        return code
+    row = s.parameters[0]
+    fresh, reduce, halt = row["fresh_ms"], row["reduce_ms"], row["halt_ms"]
+    if parameter == G_FRESH:
+        fresh = value
+    elif parameter == G_REDUCE:
+        reduce = value
+    elif parameter == G_HALT:
+        halt = value
+    else:
+        return OK
+    return OK if fresh <= reduce and reduce <= halt else OUT_OF_RANGE
 
 
 @helper

@@ -5,7 +5,7 @@ import numpy as np
 from quorate.compiled import helper
 from quorate.execution.kernels.accounts import debit_code, stale
 from quorate.execution.kernels.funding import funding_settle
-from quorate.execution.kernels.margin import bucket_worth, clears
+from quorate.execution.kernels.margin import bucket_worth, clears, closing_fees
 from quorate.execution.kernels.rows import (
     position_close_if_empty,
     position_code,
@@ -85,7 +85,8 @@ def outward_code(s, account, market, cell, amount):
         return GATED
     bucket_worth(s, account, market, i8(0), i8(0))
     now = s.now[0]
-    if now["equity"] - amount < withdrawable_floor(now["margin"], now["value"]):
+    floor = withdrawable_floor(now["margin"], now["value"])
+    if now["equity"] - amount < floor + closing_fees(s, s.now[0]["account"], market):
         return INSUFFICIENT
     if s.positions[cell]["isolated_e6"] - amount < -CASH_TRADING_MAX_E6:
         return INSUFFICIENT

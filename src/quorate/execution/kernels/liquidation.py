@@ -13,7 +13,12 @@ from quorate.execution.kernels.closing import (
     value_e6,
     workable,
 )
-from quorate.execution.kernels.insurance import fund_e6, fund_move, insurance_pays
+from quorate.execution.kernels.insurance import (
+    fund_e6,
+    fund_move,
+    insurance_holds,
+    insurance_pays,
+)
 from quorate.execution.kernels.margin import bucket_of, bucket_worth, standing_of
 from quorate.execution.kernels.rows import emit_words, position_close_if_empty
 from quorate.execution.kernels.scalars import crosses, insurance_delta
@@ -44,8 +49,10 @@ FEE = int(InsuranceFlow.FEE)
 
 @helper
 def cover(s, account, bucket):
-    """Have the funds pay what a closed isolated position has left owing; whether they did."""
+    """Have the funds pay what a closed isolated position has left owing; see the spec."""
     debt = debt_without_lots(s, account, bucket)
+    if debt:
+        debt = min(debt, insurance_holds(s, bucket))
     if debt == 0 or not insurance_pays(s, bucket, debt):
         return False
     closing_set(s, account, bucket, bucket, BANKRUPT)

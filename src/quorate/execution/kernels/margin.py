@@ -13,6 +13,7 @@ from quorate.execution.kernels.scalars import (
     notional,
     oi_scaled_initial,
     open_interest_worth,
+    ppm_ceil,
     worst_lots,
 )
 from quorate.types.clearing_codes import Standing
@@ -193,6 +194,24 @@ def required(s, market, size, lots, interest):
     s.now[0]["own_initial"] = entry_margin(s, market, value, interest)
     kept = size if clears(s, market) else lots
     s.now[0]["own_maintenance"] = position_maintenance(s, market, kept)
+
+
+@helper
+def closing_fees(s, account, bucket):
+    """What closing a bucket's positions at the mark may cost in fees, at the dearest rate."""
+    total = i8(0)
+    first = i8(s.positions_first[account])
+    for cell in range(first, first + i8(s.accounts[account]["positions_count"])):
+        position = s.positions[cell]
+        key = i8(position["key"])
+        isolated = key if i8(position["flags"]) & POSITION_ISOLATED else i8(CROSS)
+        if key >= ASSET_KEY or isolated != bucket:
+            continue
+        row = s.markets[key]
+        value = notional(row["mark_ticks"], abs(position["size"]), row["quantum_e6"])
+        tier = s.fee_tiers[row["fee_schedule"] * TIERS_PER_SCHEDULE]
+        total += ppm_ceil(value, tier["taker_ppm"])
+    return total
 
 
 @helper

@@ -14,6 +14,7 @@ from quorate.execution.kernels.margin import (
 from quorate.execution.kernels.rows import position_of
 from quorate.execution.kernels.scalars import (
     loss_room,
+    margin_with_mark_holds,
     narrowed_price,
     notional,
     ppm_ceil,
@@ -80,14 +81,14 @@ def perpetual_code(s, account):
         return code
     value = notional(taker["price"], taker["size"], quantum)
     bucket_entry(s, account, bucket, market_slot, worst, i8(-1))
-    loss = max(order_loss(s), i8(0))
-    equity = s.now[0]["equity"] - loss - ppm_ceil(value, taker["hold_ppm"])
+    margin = s.now[0]["equity"] - ppm_ceil(value, taker["hold_ppm"])
+    equity = margin - max(order_loss(s), i8(0))
     code = session_order_code(s, value)
     if code == OK and worst > worst_before:
         code = session_position_code(s, notional(mark, worst, quantum), equity)
     if code != OK:
         return code
-    if equity >= s.now[0]["margin"]:
+    if entered_at_mark(s, margin, s.now[0]["margin"]):
         return OK
     if not s.now[0]["clears"]:
         return OK if reducing and equity >= 0 else MARGIN_INSUFFICIENT
@@ -95,6 +96,19 @@ def perpetual_code(s, account):
     if reducing and reducing_holds(s, cell):
         return OK
     return MARGIN_INSUFFICIENT if standing_of(s) == HEALTHY else PRE_LIQUIDATION
+
+
+@helper
+def entered_at_mark(s, margin, initial):
+    """Whether a margin bears the taker as the mark sees it (FORMULAS 15); no profit is counted."""
+    taker = s.taker[0]
+    market = s.markets[taker["market"]]
+    mark = market["mark_ticks"]
+    sign = i8(1) if taker["side"] == BUY else i8(-1)
+    worse = max(taker["price"], mark) if sign > 0 else min(taker["price"], mark)
+    return margin_with_mark_holds(
+        margin, initial, sign, worse, mark, taker["size"], market["quantum_e6"]
+    )
 
 
 @helper

@@ -10,6 +10,7 @@ import numpy as np
 from quorate.compiled import helper, kernel
 from quorate.execution.kernels.closing import closing_set, market_after, market_greatest
 from quorate.execution.kernels.deleverage import deleverage
+from quorate.execution.kernels.insured_sale import insured_prepare, insured_settle
 from quorate.execution.kernels.liquidation import (
     cover,
     leave_open,
@@ -27,6 +28,7 @@ from quorate.execution.kernels.state import DONE, EVENT_ROWS
 from quorate.execution.kernels.vault import disposal_due, take_over
 from quorate.types.clearing_codes import Standing
 from quorate.types.limits import (
+    BANKRUPT_ROUNDS_PER_TICK_MAX,
     DELEVERAGED_PER_STEP_MAX,
     DELEVERAGINGS_PER_TICK_MAX,
     LIQUIDATION_CANCELS_PER_TICK,
@@ -40,7 +42,7 @@ HEALTHY, PARTIAL = int(Standing.HEALTHY), int(Standing.PARTIAL)
 FULL, BANKRUPT = int(Standing.FULL), int(Standing.BANKRUPT)
 # Where a tick stands (cursor[0]), and a bucket in it (cursor[2]).
 WORK, DISPOSE = 0, 1
-CANCEL, SLICE, TAKE_OVER, CLOSE_OUT, WIND_UP, FINISHED = 0, 1, 2, 3, 4, 5
+CANCEL, SLICE, TAKE_OVER, CLOSE_OUT, WIND_UP, FINISHED, OFFER, YIELD = 0, 1, 2, 3, 4, 5, 6, 7
 EVENTS_OF_UNIT = DELEVERAGED_PER_STEP_MAX + 8
 assert EVENT_ROWS > EVENTS_OF_UNIT + EVENTS_BESIDES + ORDERS_EXAMINED_PER_COMMAND_MAX + (
     (PROTECTIONS_PER_COMMAND_MAX + 1) * (ORDERS_PER_ACCOUNT_MAX + 1)
@@ -73,11 +75,9 @@ def unit(s, account, bucket, stage, market, cursor):
         elif standing == BANKRUPT:
             cursor[2] = WIND_UP
         return False
-    wanted = FULL
-    if stage == SLICE:
-        wanted = PARTIAL
-    elif stage == WIND_UP:
-        wanted = BANKRUPT
+    if stage in (WIND_UP, OFFER, YIELD):
+        return unit_bankrupt(s, account, bucket, stage, market, cursor)
+    wanted = PARTIAL if stage == SLICE else FULL
     if standing_now(s, account, bucket) != wanted:
         s.closing[0]["size"] = 0
         cursor[2] = FINISHED
@@ -89,19 +89,44 @@ def unit(s, account, bucket, stage, market, cursor):
     market = market_after(s, account, bucket, market)
     cursor[3] = market
     if not market:
-        cursor[2] = CLOSE_OUT if stage == TAKE_OVER else FINISHED
+        cursor[2] = CLOSE_OUT
         return False
     closing_set(s, account, bucket, market, wanted)
-    taken = take_over(s)
+    take_over(s)
+    return False
+
+
+@helper
+def unit_bankrupt(s, account, bucket, stage, market, cursor):
+    """One unit of a bankrupt bucket: its next market, an offer on the book, or who else takes."""
+    closing = s.closing[0]
     if stage == WIND_UP:
-        if taken and standing_now(s, account, bucket) != BANKRUPT:
-            cursor[2] = FINISHED
+        cursor[2] = FINISHED
+        if standing_now(s, account, bucket) == BANKRUPT:
+            cursor[3] = market_after(s, account, bucket, market)
+            closing["rounds"] = 0
+            if cursor[3]:
+                cursor[2] = OFFER
+        return False
+    if stage == OFFER:
+        cursor[2] = WIND_UP
+        if closing["rounds"] == BANKRUPT_ROUNDS_PER_TICK_MAX:
+            return False
+        closing["rounds"] += 1
+        if standing_now(s, account, bucket) != BANKRUPT:
             return False
         closing_set(s, account, bucket, market, BANKRUPT)
-        if s.closing[0]["size"] and budget(s):
-            if deleverage(s, abs(s.closing[0]["size"])):
-                closing_set(s, account, bucket, market, BANKRUPT)
-                leave_open(s)
+        if not closing["size"]:
+            return False
+        cursor[2] = YIELD
+        return insured_prepare(s)
+    cursor[2] = WIND_UP
+    closing_set(s, account, bucket, market, BANKRUPT)
+    if take_over(s):
+        cursor[2] = OFFER
+    elif budget(s) and deleverage(s, abs(closing["size"])):
+        closing_set(s, account, bucket, market, BANKRUPT)
+        leave_open(s)
     return False
 
 
@@ -118,8 +143,18 @@ def budget(s):
 def slice_fails(s, stage):
     """What follows a slice of which nothing traded: a close-out is deleveraged."""
     closing = s.closing[0]
-    if stage == CLOSE_OUT and closing["size"] and budget(s):
-        deleverage(s, slice_lots(s))
+    if stage != CLOSE_OUT or not closing["size"]:
+        return
+    noted = s.scanned[closing["market"]]
+    barren = noted["barren_long"] if closing["sign"] > 0 else noted["barren_short"]
+    if barren or not budget(s):
+        return
+    before = s.now[0]["events"]
+    if deleverage(s, slice_lots(s)) and s.now[0]["events"] == before:
+        if closing["sign"] > 0:
+            noted["barren_long"] = 1
+        else:
+            noted["barren_short"] = 1
 
 
 @kernel(numba.types.void(RECORD))
@@ -172,7 +207,12 @@ def run_liquidation(s, cursor):
             take(s)
             filled = s.taker[0]["filled"] > 0
         if cursor[0] == WORK:
-            if filled:
+            if stage == OFFER:
+                if filled:
+                    insured_settle(s)
+                if trades and now["events"] != before:
+                    cursor[2] = OFFER
+            elif filled:
                 sell_settle(s)
             elif stage == CLOSE_OUT:
                 slice_fails(s, stage)

@@ -4,6 +4,7 @@ import numba
 import numpy as np
 
 from quorate.compiled import helper, kernel
+from quorate.execution.kernels.book import best_level
 from quorate.execution.kernels.maps import find_order
 from quorate.execution.kernels.match import take
 from quorate.execution.kernels.orders import placed, prepare
@@ -22,6 +23,7 @@ from quorate.execution.kernels.trigger_rows import pair_end, trigger_drop, trigg
 from quorate.execution.kernels.triggers import market_waits, position_lots, watched_ticks
 from quorate.types.clearing_codes import (
     TRIGGER_FOLLOWS,
+    TRIGGER_TRIED,
     Mode,
     TriggerEnd,
     TriggerFlag,
@@ -35,6 +37,7 @@ from quorate.types.records import NO_BUNDLE
 i8 = np.int64
 OK, NO_LIQUIDITY = int(Reject.OK), int(Reject.NO_LIQUIDITY_FOR_MARKET_ORDER)
 REDUCE_ONLY, FOLLOWS = int(TriggerFlag.REDUCE_ONLY), TRIGGER_FOLLOWS
+TRIED = TRIGGER_TRIED
 TRAILING, WAITING = int(TriggerKind.TRAILING), int(TriggerState.WAITING)
 END_PARENT, END_NO_POSITION = int(TriggerEnd.PARENT), int(TriggerEnd.NO_POSITION)
 ORDER_REDUCE_ONLY, ORDER_MARKET = int(Flag.REDUCE_ONLY), int(Flag.MARKET)
@@ -74,6 +77,8 @@ def examine(s, slot):
         s.triggers_dirty[slot] = 1
         level = trail_ticks(side, best, row["trail_ppm"])
     if not trigger_fires(kind, side, price, level):
+        return False
+    if flags & TRIED and not best_level(s, market, 1 - side):
         return False
     fire(s, slot, price, level, lots)
     return True
@@ -130,6 +135,8 @@ def fire(s, slot, price, level, lots):
         row["trigger_id"], order_id, level, price, size, limit, filled, remaining, 0, 0, 0,
     )  # fmt: skip
     if code == NO_LIQUIDITY:
+        row["flags"] = i8(row["flags"]) | TRIED
+        s.triggers_dirty[slot] = 1
         return
     if own > size and code == OK:
         row["size"] = own - size

@@ -18,7 +18,9 @@ from quorate.types.clearing_codes import Standing, Switch
 from quorate.types.codes import EventKind, MarketKind
 from quorate.types.limits import (
     DEBTS_DUST_E6,
+    DEBTS_FUND_PART,
     INSURANCE_MAX_E6,
+    LIQUIDATION_TURNS_PER_TICK,
     LIQUIDATIONS_PER_TICK_MAX,
     MARGIN_RATE_MAX_PPM,
     POSITION_NOTIONAL_MAX_E6,
@@ -30,10 +32,12 @@ from quorate.types.records import ASSET_KEY, POSITION_ISOLATED
 
 i8 = np.int64
 CROSS = 0
+WORST = LIQUIDATIONS_PER_TICK_MAX - LIQUIDATION_TURNS_PER_TICK
 HEALTHY = int(Standing.HEALTHY)
 SWITCHED, SWITCH_GATE = int(EventKind.SWITCHED), int(Switch.GATE)
 PERPETUAL = int(MarketKind.PERPETUAL)
 SHIFT = 20  # a worth is divided by 2**SHIFT instead of PPM, and the rate multiplied
+BELOW = (1 << SHIFT) - 1
 LEGACY, CLEARED = 1, 2
 # Funding beyond these is not estimated.
 FUNDING_STEP_MAX = 2**31
@@ -53,6 +57,8 @@ def scan_prepare(s):
         row = s.markets[market]
         noted = s.scanned[market]
         noted["mode"] = 0
+        noted["barren_long"] = 0
+        noted["barren_short"] = 0
         if row["kind"] != PERPETUAL:
             continue
         noted["lot_e6"] = row["mark_ticks"] * row["quantum_e6"]
@@ -74,6 +80,8 @@ def scan_prepare(s):
 def scan_all(s):
     """Find the worst buckets below maintenance that can be worked on, and what all owe."""
     s.closing[0]["count"] = 0
+    s.closing[0]["found"] = 0
+    s.closing[0]["turns"] = 0
     scan_prepare(s)
     accounts = s.accounts
     firsts = s.positions_first
@@ -108,7 +116,9 @@ def scan_all(s):
                 worth -= size * move + max(size, i8(0))
             if noted["mode"] != CLEARED:
                 lots = max(abs(size + position["bids"]), abs(size - position["asks"]))
-            need = ((noted["lot_e6"] * lots >> SHIFT) + 1) * noted["rate"]
+            value = noted["lot_e6"] * lots
+            part = (value & BELOW) * noted["rate"] + BELOW
+            need = (value >> SHIFT) * noted["rate"] + (part >> SHIFT)
             if i8(position["flags"]) & POSITION_ISOLATED:
                 if position["isolated_e6"] + worth < need:
                     sound = False
@@ -116,13 +126,15 @@ def scan_all(s):
                 room += worth - need
         if not sound or room < 0:
             debts = min(debts + judge(s, account, account != vault), i8(INSURANCE_MAX_E6))
+    turns_add(s)
     debts_note(s, debts)
 
 
 @helper
 def debts_note(s, debts):
-    """Note what all buckets below zero owe, whether they wait or not; it gates withdrawals."""
+    """Note what all buckets below zero owe; see the spec."""
     ledger = s.ledger[0]
+    debts = max(debts - ledger["insurance_e6"] // DEBTS_FUND_PART, i8(0))
     closed = ledger["debts_e6"] > DEBTS_DUST_E6
     before = i8(1) if gated(s) else i8(0)
     ledger["debts_e6"] = debts
@@ -170,9 +182,8 @@ def consider(s, account, bucket, works):
 
 @helper
 def coverable(s, account, bucket):
-    """Whether an isolated bucket without lots is in debt and its funds can pay that."""
-    debt = debt_without_lots(s, account, bucket)
-    return debt > 0 and debt <= insurance_holds(s, bucket)
+    """Whether an isolated bucket without lots is in debt and its funds can pay of that."""
+    return debt_without_lots(s, account, bucket) > 0 and insurance_holds(s, bucket) > 0
 
 
 @helper
@@ -188,23 +199,67 @@ def debt_without_lots(s, account, bucket):
 
 @helper
 def candidate_add(s, account, bucket, equity, kept):
-    """Put a bucket in its place among the worst; of too many the best falls out."""
-    count = s.closing[0]["count"]
+    """Put a bucket in its place among the worst; of too many the best falls out.
+
+    The first ones from the ledger's cursor on are noted besides, for their turn.
+    """
+    closing = s.closing[0]
+    closing["found"] += 1
+    turns = closing["turns"]
+    if turns < LIQUIDATION_TURNS_PER_TICK:
+        if account >= s.ledger[0]["scan_cursor"]:
+            candidate_write(s.turns[turns], account, bucket, equity, kept)
+            closing["turns"] = turns + 1
+    count = closing["count"]
     at = count
-    if count == LIQUIDATIONS_PER_TICK_MAX:
+    if count == WORST:
         if not goes_before(s, account, bucket, equity, kept, count - 1):
             return
         at = count - 1
     else:
-        s.closing[0]["count"] = count + 1
+        closing["count"] = count + 1
     while at > 0 and goes_before(s, account, bucket, equity, kept, at - 1):
         s.candidates[at] = s.candidates[at - 1]
         at -= 1
-    row = s.candidates[at]
+    candidate_write(s.candidates[at], account, bucket, equity, kept)
+
+
+@helper
+def candidate_write(row, account, bucket, equity, kept):
+    """Write a candidate."""
     row["account"] = account
     row["bucket"] = bucket
     row["equity"] = equity
     row["maintenance"] = kept
+
+
+@helper
+def turns_add(s):
+    """Behind the worst, when there are more of them than places: those whose turn it is."""
+    closing = s.closing[0]
+    cursor = i8(0)
+    if closing["found"] > WORST:
+        turns = closing["turns"]
+        if turns == LIQUIDATION_TURNS_PER_TICK:
+            # The last account may have more buckets; one that fills all places is passed.
+            cursor = i8(s.turns[turns - 1]["account"])
+            if s.turns[0]["account"] == cursor:
+                cursor += 1
+        for k in range(turns):
+            row = s.turns[k]
+            account, bucket = row["account"], row["bucket"]
+            equity, kept = row["equity"], row["maintenance"]
+            last = s.candidates[WORST - 1]
+            chosen = account == last["account"] and bucket == last["bucket"]
+            if chosen or goes_before(s, account, bucket, equity, kept, WORST - 1):
+                continue
+            at = closing["count"]
+            closing["count"] = at + 1
+            while at > WORST and goes_before(s, account, bucket, equity, kept, at - 1):
+                s.candidates[at] = s.candidates[at - 1]
+                at -= 1
+            candidate_write(s.candidates[at], account, bucket, equity, kept)
+    s.ledger[0]["scan_cursor"] = cursor
 
 
 @helper

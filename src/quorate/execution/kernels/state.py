@@ -73,12 +73,12 @@ CORE = int64_fields("map_mask")
 # The position that a liquidation works on, and what the tick has done so far.
 CLOSING = int64_fields(
     "account bucket market standing size sign equity maintenance count steps acted deleveragings "
-    "cancels"
+    "cancels rounds found turns"
 )
 CANDIDATE = int64_fields("account bucket equity maintenance")
 COUNTERPARTY = int64_fields("account profit equity lots")
 # What the scan of all accounts needs of a market, prepared once a tick.
-SCANNED = int64_fields("lot_e6 rate index shift mode")
+SCANNED = int64_fields("lot_e6 rate index shift mode barren_long barren_short")
 
 
 def key_tree(name: str, rows: int) -> list[tuple[Any, ...]]:
@@ -102,6 +102,7 @@ STATE = np.dtype(
         ("core", CORE, (1,)),
         ("closing", CLOSING, (1,)),
         ("candidates", CANDIDATE, (limits.LIQUIDATIONS_PER_TICK_MAX,)),
+        ("turns", CANDIDATE, (limits.LIQUIDATION_TURNS_PER_TICK,)),
         ("counterparties", COUNTERPARTY, (limits.DELEVERAGED_PER_STEP_MAX,)),
         ("scanned", SCANNED, (limits.MARKETS_MAX,)),
         # committed tables

@@ -13,7 +13,7 @@ from quorate.execution.kernels.closing import (
     receipt,
     value_e6,
 )
-from quorate.execution.kernels.insurance import insurance_pays
+from quorate.execution.kernels.insurance import insurance_holds, insurance_pays
 from quorate.execution.kernels.margin import bucket_of, bucket_worth, clears, fee_tier
 from quorate.execution.kernels.rows import position_code, position_of
 from quorate.execution.kernels.scalars import (
@@ -41,12 +41,14 @@ TAKEN_BY_VAULT = int(LiquidationStep.TAKEN_BY_VAULT)
 def take_over(s):
     """Have the vault take as many lots of the position as it may; return them."""
     lots = vault_room(s)
+    closing = s.closing[0]
+    bankrupt = closing["equity"] < 0
+    if bankrupt:
+        lots = lots_covered(s, lots)
     if not lots:
         return i8(0)
-    closing = s.closing[0]
     account, market = closing["account"], closing["market"]
     vault = s.ledger[0]["vault"]
-    bankrupt = closing["equity"] < 0
     price = s.markets[market]["mark_ticks"] if bankrupt else closing_price(s, lots)
     if not vault_bears(s, lots, price):
         return i8(0)
@@ -59,6 +61,23 @@ def take_over(s):
     step = PAID_BY_INSURANCE if bankrupt else TAKEN_BY_VAULT
     receipt(s, step, price, lots, -loss, value_e6(s, lots, price) + loss, vault)
     return lots
+
+
+@helper
+def lots_covered(s, most):
+    """The most lots, in whole steps, of whose part of the debt the funds can pay all."""
+    market = s.closing[0]["market"]
+    step = s.markets[market]["lot_step"]
+    holds = insurance_holds(s, market)
+    low = i8(0)
+    high = most // step
+    while low < high:
+        middle = (low + high + 1) // 2
+        if loss_share_e6(s, middle * step) <= holds:
+            low = middle
+        else:
+            high = middle - 1
+    return low * step
 
 
 @helper

@@ -2,7 +2,7 @@
 
 from quorate.execution import rules
 from quorate.execution.spec.context import Context, Receipt
-from quorate.execution.spec.margin import assess, keeps_count
+from quorate.execution.spec.margin import assess, closing_fees, keeps_count
 from quorate.execution.spec.positions import (
     position_close_if_empty,
     position_code,
@@ -80,7 +80,7 @@ def debit_code(t: Tables, account: Account, asset: int, amount: int) -> Reject:
     """Whether `amount` units are free: neither held by orders nor needed as margin."""
     if asset == QUOTE:
         equity, initial, value = assess(t, account)
-        floor = rules.withdrawable_floor(initial, value)
+        floor = rules.withdrawable_floor(initial, value) + closing_fees(t, account)
         if equity - amount < max(floor, keeps_count(account)):
             return Reject.WITHDRAWAL_EXCEEDS_FREE_BALANCE
         if account.cash_e6 - amount < -CASH_TRADING_MAX_E6:

@@ -9,7 +9,7 @@ beforehand whom it would bring into liquidation.
 
 from quorate.execution import rules
 from quorate.execution.spec.clearing import (
-    global_code,
+    global_change_code,
     global_put,
     risk_code,
     risk_put,
@@ -20,7 +20,7 @@ from quorate.execution.spec.context import Context
 from quorate.execution.spec.governance import governs, interest_open
 from quorate.execution.spec.rows import MarginTierRow
 from quorate.execution.spec.tables import Tables
-from quorate.types.clearing import RISK_PARAMETERS
+from quorate.types.clearing import GLOBALS, RISK_PARAMETERS
 from quorate.types.clearing_codes import ChangeKind, Mode
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import (
@@ -65,7 +65,7 @@ def set_global(c: Context, parameter: int, value: int, height: int) -> Reject:
     """Change a number of the venue."""
     if not governs(c):
         return Reject.GOVERNANCE_KEY_REQUIRED
-    code = global_code(parameter, value)
+    code = global_change_code(c.t, parameter, value)
     if code:
         return code
     change = Change(height, ChangeKind.GLOBAL, 0, parameter, value, c.height)
@@ -137,7 +137,10 @@ def change_apply(c: Context, change: Change) -> None:
         if not end:
             risk_put(c.t, change.market, change.parameter, change.value)
     elif change.kind == ChangeKind.GLOBAL:
-        before = global_put(c.t, change.parameter, change.value)
+        before = getattr(c.t.row(Table.PARAMETERS, 0), GLOBALS[change.parameter])
+        end = int(global_change_code(c.t, change.parameter, change.value) != Reject.OK)
+        if not end:
+            global_put(c.t, change.parameter, change.value)
     else:
         before = c.t.row(Table.MARGIN_TIERS, change.market).lower_e6
         end = int(tier_code(c.t, change.market, change.value, change.parameter) != Reject.OK)

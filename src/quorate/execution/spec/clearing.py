@@ -147,6 +147,23 @@ def global_code(parameter: int, value: int) -> Reject:
     return Reject.OK if low <= value <= high else Reject.PARAMETER_OUT_OF_RANGE
 
 
+def global_change_code(t: Tables, parameter: int, value: int) -> Reject:
+    """Whether a number of the venue may change so, as the others stand.
+
+    An index goes stale before its markets are reduce-only, and they are so before they halt.
+    """
+    code = global_code(parameter, value)
+    if code:
+        return code
+    row = t.row(Table.PARAMETERS, 0)
+    ages = {name: getattr(row, name) for name in ("fresh_ms", "reduce_ms", "halt_ms")}
+    if GLOBALS[parameter] in ages:
+        ages[GLOBALS[parameter]] = value
+        if not ages["fresh_ms"] <= ages["reduce_ms"] <= ages["halt_ms"]:
+            return Reject.PARAMETER_OUT_OF_RANGE
+    return Reject.OK
+
+
 def global_put(t: Tables, parameter: int, value: int) -> int:
     """Write a number of the venue; return the value that it replaces."""
     row = t.row(Table.PARAMETERS, 0)

@@ -7,6 +7,7 @@ from quorate.execution.spec.clearing import (
     band_code,
     band_put,
     feed_add,
+    global_change_code,
     global_code,
     global_put,
     risk_code,
@@ -54,6 +55,9 @@ def clearing_put(t: Tables, genesis: Genesis, spec: ClearingSpec) -> None:
         value = getattr(spec.numbers, name)
         demand(global_code(number, value), f"numbers.{name}")
         global_put(t, number, value)
+    for number, name in enumerate(GLOBALS):
+        value = getattr(spec.numbers, name)
+        demand(global_change_code(t, number, value), f"numbers.{name} beside the others")
     for slot, feed in enumerate(spec.feeds):
         demand(feed_add(t, slot, feed.name.encode().ljust(16, b"\0"), feed.price_ticks), feed.name)
     for voter in spec.voters:

@@ -4,7 +4,7 @@ from quorate.execution import rules
 from quorate.execution.spec.accounts import QUOTE, debit_code, stale
 from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.funding import settle
-from quorate.execution.spec.margin import bucket_worth
+from quorate.execution.spec.margin import bucket_worth, closing_fees
 from quorate.execution.spec.positions import (
     position_close_if_empty,
     position_code,
@@ -71,7 +71,8 @@ def outward_code(
     if stale(c.t, account):
         return Reject.WITHDRAWALS_GATED_WAIT
     worth = bucket_worth(c.t, account, market_slot)
-    if worth.equity - amount < rules.withdrawable_floor(worth.initial, worth.value):
+    floor = rules.withdrawable_floor(worth.initial, worth.value)
+    if worth.equity - amount < floor + closing_fees(c.t, account, market_slot):
         return Reject.ISOLATED_MARGIN_INSUFFICIENT
     if position.isolated_e6 - amount < -CASH_TRADING_MAX_E6:
         return Reject.ISOLATED_MARGIN_INSUFFICIENT

@@ -5,7 +5,7 @@ on, compared exactly. Each is judged again when its turn comes, since a step bef
 it. Whatever cannot be done ends in a market put in quarantine, never in an exception.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cmp_to_key
 
 from quorate.execution import risk_rules, rules, wide
@@ -31,6 +31,7 @@ from quorate.execution.spec.insurance import (
     insurance_holds,
     insurance_pays,
 )
+from quorate.execution.spec.insured_sale import sell_insured
 from quorate.execution.spec.margin import CROSS, bucket_of, bucket_worth, standing_of
 from quorate.execution.spec.match import take
 from quorate.execution.spec.positions import position_close_if_empty, position_of
@@ -47,10 +48,13 @@ from quorate.types.clearing_codes import (
 )
 from quorate.types.codes import End, EventKind, MarketStatus, Side, Tif
 from quorate.types.limits import (
+    BANKRUPT_ROUNDS_PER_TICK_MAX,
     DEBTS_DUST_E6,
+    DEBTS_FUND_PART,
     DELEVERAGINGS_PER_TICK_MAX,
     INSURANCE_MAX_E6,
     LIQUIDATION_CANCELS_PER_TICK,
+    LIQUIDATION_TURNS_PER_TICK,
     LIQUIDATIONS_PER_TICK_MAX,
     PPM,
 )
@@ -70,12 +74,13 @@ class Candidate:
 @dataclass(slots=True)
 class Work:
     """What a tick has done so far: buckets in which more happened than the cancelling of orders,
-    deleveragings, orders cancelled.
+    deleveragings, orders cancelled; markets and sides in which nobody could be deleveraged.
     """
 
     steps: int = 0
     deleveragings: int = 0
     cancels: int = 0
+    barren: list[tuple[int, int]] = field(default_factory=list)
 
 
 def liquidation_tick(c: Context) -> None:
@@ -96,7 +101,11 @@ def liquidation_tick(c: Context) -> None:
 
 # --- the scan ------------------------------------------------------------------------------------
 def candidates(t: Tables) -> list[Candidate]:
-    """The worst buckets below maintenance that can be worked on, in the order of their turn."""
+    """The worst buckets below maintenance that can be worked on, in the order of their turn.
+
+    When there are more than a tick looks at, some places go to all in turn, from the ledger's
+    cursor on: else buckets that nobody takes could hold back those behind them for good.
+    """
     ledger = t.row(Table.LEDGER, 0)
     found = []
     for account in range(1, ledger.accounts_high):
@@ -110,12 +119,25 @@ def candidates(t: Tables) -> list[Candidate]:
                 found.append(Candidate(account, bucket, worth.equity, worth.maintenance))
         if row.standing and not in_debt(t, row):
             debtor_mark(t, account, Standing.HEALTHY)
-    return sorted(found, key=cmp_to_key(goes_first))[:LIQUIDATIONS_PER_TICK_MAX]
+    ranked = sorted(found, key=cmp_to_key(goes_first))
+    worst = ranked[: LIQUIDATIONS_PER_TICK_MAX - LIQUIDATION_TURNS_PER_TICK]
+    ledger, cursor = t.row(Table.LEDGER, 0), 0
+    if len(ranked) > len(worst):
+        waiting = [each for each in found if each.account >= ledger.scan_cursor]
+        waiting = waiting[:LIQUIDATION_TURNS_PER_TICK]
+        if len(waiting) == LIQUIDATION_TURNS_PER_TICK:
+            # The last account may have more buckets; one that fills all places is passed.
+            cursor = waiting[-1].account + (waiting[0].account == waiting[-1].account)
+        waiting = [each for each in waiting if each not in worst]
+        worst += sorted(waiting, key=cmp_to_key(goes_first))
+    ledger.scan_cursor = cursor
+    t.put(Table.LEDGER, 0, ledger)
+    return worst
 
 
 def coverable(t: Tables, row: Account, bucket: int) -> bool:
-    """Whether an isolated bucket without lots is in debt and its funds can pay that."""
-    return 0 < debt_without_lots(row, bucket) <= insurance_holds(t, bucket)
+    """Whether an isolated bucket without lots is in debt and its funds can pay of that."""
+    return debt_without_lots(row, bucket) > 0 and insurance_holds(t, bucket) > 0
 
 
 def debt_without_lots(row: Account, bucket: int) -> int:
@@ -125,13 +147,18 @@ def debt_without_lots(row: Account, bucket: int) -> int:
 
 
 def buckets_of(row: Account) -> list[int]:
-    """The cross bucket and every isolated one of an account."""
+    """The cross bucket and every isolated one of an account, in the order of its rows."""
     isolated = [each.key for each in row.positions if each.flags & POSITION_ISOLATED]
     return [CROSS, *isolated]
 
 
 def debts_note(c: Context) -> None:
-    """Sum what all buckets below zero owe, whether they wait or not; it gates withdrawals."""
+    """Sum what all buckets below zero owe, whether they wait or not; it gates withdrawals.
+
+    A small part of the venue's fund stands behind them: what others have won from them is there,
+    up to it, so that nobody's few dollars shut the venue; and no more of it, since what a market
+    may draw is capped.
+    """
     ledger = c.t.row(Table.LEDGER, 0)
     debts = 0
     for account in range(1, ledger.accounts_high):
@@ -139,7 +166,8 @@ def debts_note(c: Context) -> None:
         for bucket in buckets_of(row):
             debts += max(-bucket_worth(c.t, row, bucket).equity, 0)
     closed, before = ledger.debts_e6 > DEBTS_DUST_E6, gated(c)
-    ledger.debts_e6 = min(debts, INSURANCE_MAX_E6)
+    backed = ledger.insurance_e6 // DEBTS_FUND_PART
+    ledger.debts_e6 = max(min(debts, INSURANCE_MAX_E6) - backed, 0)
     c.t.put(Table.LEDGER, 0, ledger)
     if closed != (ledger.debts_e6 > DEBTS_DUST_E6):
         words = (int(gated(c)), int(before), ledger.gate_until_ms)
@@ -189,9 +217,13 @@ def liquidate(c: Context, work: Work, account: int, bucket: int) -> bool:
 
 
 def cover(c: Context, account: int, bucket: int) -> bool:
-    """Have the funds pay what a closed isolated position has left owing; whether they did."""
+    """Have the funds pay what a closed isolated position has left owing, as far as they reach;
+    whether they did. No lots are left that could owe it anew.
+    """
     row = c.t.row(Table.ACCOUNTS, account)
     debt = debt_without_lots(row, bucket)
+    if debt:
+        debt = min(debt, insurance_holds(c.t, bucket))
     if not debt or not insurance_pays(c, bucket, debt):
         return False
     closing = closing_of(c, account, bucket, bucket, Standing.BANKRUPT)
@@ -247,29 +279,44 @@ def liquidate_full(c: Context, work: Work, account: int, bucket: int) -> None:
     closing = closing_of(c, account, bucket, market_slot, Standing.FULL)
     if sell(c, closing):
         return
-    if work.deleveragings < DELEVERAGINGS_PER_TICK_MAX:
+    side = (closing.market, closing.sign)
+    if side not in work.barren and work.deleveragings < DELEVERAGINGS_PER_TICK_MAX:
         work.deleveragings += 1
-        deleverage(c, closing, slice_lots(c, closing))
+        done, exhausted = deleverage(c, closing, slice_lots(c, closing))
+        if exhausted and not done:
+            work.barren.append(side)
 
 
 def liquidate_bankrupt(c: Context, work: Work, account: int, bucket: int) -> None:
-    """Insurance and the vault, else deleveraging, market by market; what stays is left open."""
+    """Market by market: the book, the vault, else deleveraging; what stays is left open."""
     market_slot = 0
     while standing_now(c, account, bucket) == Standing.BANKRUPT:
         row = c.t.row(Table.ACCOUNTS, account)
         market_slot = market_after(c.t, row, bucket, market_slot)
         if not market_slot:
             return
-        taken = take_over(c, closing_of(c, account, bucket, market_slot, Standing.BANKRUPT))
-        if taken and standing_now(c, account, bucket) != Standing.BANKRUPT:
+        close_bankrupt(c, work, account, bucket, market_slot)
+
+
+def close_bankrupt(c: Context, work: Work, account: int, bucket: int, market_slot: int) -> None:
+    """Work off a bankrupt position: in each round the first of book, vault and others that takes.
+
+    After so many rounds the book may still take more: the rest waits for the next tick.
+    """
+    for _ in range(BANKRUPT_ROUNDS_PER_TICK_MAX):
+        if standing_now(c, account, bucket) != Standing.BANKRUPT:
             return
         closing = closing_of(c, account, bucket, market_slot, Standing.BANKRUPT)
-        if not closing.size or work.deleveragings >= DELEVERAGINGS_PER_TICK_MAX:
+        if not closing.size:
+            return
+        if sell_insured(c, closing) or take_over(c, closing):
             continue
-        work.deleveragings += 1
-        _, exhausted = deleverage(c, closing, abs(closing.size))
-        if exhausted:
-            leave_open(c, closing_of(c, account, bucket, market_slot, Standing.BANKRUPT))
+        if work.deleveragings < DELEVERAGINGS_PER_TICK_MAX:
+            work.deleveragings += 1
+            _, exhausted = deleverage(c, closing, abs(closing.size))
+            if exhausted:
+                leave_open(c, closing_of(c, account, bucket, market_slot, Standing.BANKRUPT))
+        return
 
 
 # --- on the book ---------------------------------------------------------------------------------

@@ -141,6 +141,20 @@ def require(
     worth.clears = worth.clears or size != 0
 
 
+def closing_fees(t: Tables, account: Account, bucket: int = CROSS) -> int:
+    """What closing a bucket's positions at the mark may cost in fees, at the dearest rate."""
+    total = 0
+    for position in account.positions:
+        isolated = position.key if position.flags & POSITION_ISOLATED else CROSS
+        if position.key >= ASSET_KEY or isolated != bucket:
+            continue
+        market = t.row(Table.MARKETS, position.key)
+        value = rules.notional(market.mark_ticks, abs(position.size), market.quantum_e6)
+        tier = t.row(Table.FEE_TIERS, market.fee_schedule * TIERS_PER_SCHEDULE)
+        total += rules.ppm_ceil(value, tier.taker_ppm)
+    return total
+
+
 def standing_of(worth: Worth) -> Standing:
     """State of a bucket; one without a position in a market with a clearing house is HEALTHY.
 

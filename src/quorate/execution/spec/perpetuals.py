@@ -1,6 +1,6 @@
 """Margin judgement of orders in perpetual markets, by the bucket in which they would trade."""
 
-from quorate.execution import entry_rules, rules
+from quorate.execution import entry_rules, risk_rules, rules
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.guards import increase_code, narrow
 from quorate.execution.spec.margin import (
@@ -58,14 +58,15 @@ def perpetual_code(
     value = rules.notional(taker.price, taker.size, market.quantum_e6)
     worth = bucket_worth(c.t, account, bucket, taker.market, worst)
     loss = max(order_loss(market, taker.side, taker.price, taker.size), 0)
-    equity = worth.equity - loss - rules.ppm_ceil(value, taker.hold_ppm)
+    margin = worth.equity - rules.ppm_ceil(value, taker.hold_ppm)
+    equity = margin - loss
     code = session_order_code(c, value)
     if not code and worst > worst_before:
         worst_value = rules.notional(market.mark_ticks, worst, market.quantum_e6)
         code = session_position_code(c, worst_value, worth.value, equity)
     if code:
         return code
-    if equity >= worth.initial:
+    if entered_at_mark(market, taker, margin, worth.initial):
         return Reject.OK
     if not worth.clears:
         if reducing and equity >= 0:
@@ -77,6 +78,21 @@ def perpetual_code(
     if standing_of(before) == Standing.HEALTHY:
         return Reject.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE
     return Reject.PRE_LIQUIDATION_REDUCE_AT_BETTER_PRICE
+
+
+def entered_at_mark(market: Market, taker: Taker, margin_e6: int, initial_e6: int) -> bool:
+    """Whether a margin bears an order as the mark sees it (FORMULAS 15); no profit is counted."""
+    buys = taker.side == Side.BUY
+    worse = max(taker.price, market.mark_ticks) if buys else min(taker.price, market.mark_ticks)
+    return risk_rules.margin_with_mark_holds(
+        margin_e6,
+        initial_e6,
+        1 if buys else -1,
+        worse,
+        market.mark_ticks,
+        taker.size,
+        market.quantum_e6,
+    )
 
 
 def order_loss(market: Market, side: int, price: int, lots: int) -> int:

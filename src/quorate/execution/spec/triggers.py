@@ -9,13 +9,15 @@ Firing. Rows are examined in slot order, each once a block, and a part of them i
 the cursor carries the rest over. A trigger of a market that is halted, in an auction or in
 quarantine waits, and its trail with it. The order is placed and judged as one of the account's
 own, without a session; if it is refused the trigger is gone all the same, and its event says why,
-but one that found nobody on the other side stays, and tries again. An order that is larger than one
+but one that found nobody on the other side stays, says so once, and fires again when somebody is
+there. An order that is larger than one
 may be leaves its trigger armed for the rest (but not a limit order for the position). In a batch
 market, which takes resting orders alone, a market order is a limit order at the watched price,
 widened by the market's slippage.
 """
 
 from quorate.execution import rules
+from quorate.execution.spec.book import best_level
 from quorate.execution.spec.clearing_rows import Trigger
 from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.margin import room_covered
@@ -34,6 +36,7 @@ from quorate.execution.spec.trigger_rows import (
 from quorate.types.clearing_codes import (
     ORDER_HAS_CHILDREN,
     TRIGGER_FOLLOWS,
+    TRIGGER_TRIED,
     Guard,
     Mode,
     Phase,
@@ -321,6 +324,9 @@ def examine(c: Context, slot: int) -> bool:
         level = rules.trail_ticks(row.side, row.peak_ticks, row.trail_ppm)
     if not rules.trigger_fires(row.kind, row.side, price, level):
         return False
+    market = t.row(Table.MARKETS, row.market)
+    if row.flags & TRIGGER_TRIED and not best_level(market, 1 - row.side):
+        return False
     fire(c, slot, price, level, lots)
     return True
 
@@ -363,6 +369,9 @@ def fire(c: Context, slot: int, price: int, level: int, lots: int) -> None:
         account=row.account,
     )
     if code == Reject.NO_LIQUIDITY_FOR_MARKET_ORDER:
+        row = c.t.row(Table.TRIGGERS, slot)
+        row.flags |= TRIGGER_TRIED
+        c.t.put(Table.TRIGGERS, slot, row)
         return
     if rest > 0 and not code:
         row = c.t.row(Table.TRIGGERS, slot)

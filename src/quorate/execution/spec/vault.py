@@ -19,7 +19,7 @@ from quorate.execution.spec.closing import (
     value_e6,
 )
 from quorate.execution.spec.context import Context
-from quorate.execution.spec.insurance import insurance_pays
+from quorate.execution.spec.insurance import insurance_holds, insurance_pays
 from quorate.execution.spec.margin import CROSS, bucket_of, bucket_worth, fee_rates
 from quorate.execution.spec.match import take
 from quorate.execution.spec.positions import position_code, position_of
@@ -35,15 +35,17 @@ from quorate.types.records import Table
 def take_over(c: Context, closing: Closing) -> int:
     """Have the vault take as many lots of a position as it may; return them.
 
-    Of a bucket with equity it takes them at the zero price, and so the equity with them. For a
-    bankrupt one the insurance pays the part of the debt that the lots carry, or nothing happens;
-    the lots then change hands at the mark.
+    Of a bucket with equity it takes them at the zero price, and so the equity with them. Of a
+    bankrupt one it takes as many as the insurance can pay for, which is the part of the debt that
+    they carry; they then change hands at the mark.
     """
     lots = vault_room(c, closing)
+    bankrupt = closing.worth.equity < 0
+    if bankrupt:
+        lots = lots_covered(c, closing, lots)
     if not lots:
         return 0
     vault = c.t.row(Table.LEDGER, 0).vault
-    bankrupt = closing.worth.equity < 0
     mark = c.t.row(Table.MARKETS, closing.market).mark_ticks
     price = mark if bankrupt else closing_price(c.t, closing, lots)
     if not vault_bears(c, closing, lots, price):
@@ -58,6 +60,20 @@ def take_over(c: Context, closing: Closing) -> int:
     cash = value_e6(c, closing, lots, price) + loss
     receipt(c, closing, step, price, lots, -loss, cash, vault)
     return lots
+
+
+def lots_covered(c: Context, closing: Closing, most: int) -> int:
+    """The most lots, in whole steps, of whose part of the debt the funds can pay all."""
+    step = c.t.row(Table.MARKETS, closing.market).lot_step
+    holds = insurance_holds(c.t, closing.market)
+    low, high = 0, most // step
+    while low < high:
+        middle = (low + high + 1) // 2
+        if loss_share_e6(c.t, closing, middle * step) <= holds:
+            low = middle
+        else:
+            high = middle - 1
+    return int(low * step)
 
 
 def vault_room(c: Context, closing: Closing) -> int:

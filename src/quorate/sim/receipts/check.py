@@ -22,6 +22,7 @@ from quorate.types.records import EVENT, NO_BUNDLE, Table
 CHECKED: Final = (
     EventKind.FUNDED, EventKind.LIQUIDATED, EventKind.DELEVERAGED, EventKind.INSURED
 )  # fmt: skip
+WORST: Final = Fraction(-(10**60))  # of a debt without a position
 READINGS: Final = {
     int(kind): EVENT_READINGS[kind.name] for kind in EventKind if kind.name in EVENT_READINGS
 }
@@ -110,7 +111,8 @@ class Block:
                 fill = kind == EventKind.FILL and each["account"] == receipt["account"]
                 book = kind in (EventKind.CANCELLED, EventKind.REDUCED)
                 mine = fill or (book and each["end"] != End.LIQUIDATION)
-                mine = mine or (kind == EventKind.INSURED and each["code"] == InsuranceFlow.FEE)
+                moved = each["code"] in (InsuranceFlow.FEE, InsuranceFlow.PAID)
+                mine = mine or (kind == EventKind.INSURED and moved)
             elif receipt["code"] == LiquidationStep.DELEVERAGED:
                 mine = kind == EventKind.DELEVERAGED and each["account"] == receipt["account"]
             elif receipt["code"] == LiquidationStep.PAID_BY_INSURANCE:
@@ -237,10 +239,14 @@ class Block:
             cells = self.worth.holder(slot).cells
             buckets = {0, *(key for key, cell in cells.items() if cell.isolated)}
             for bucket in sorted(buckets):
-                needed = self.worth.maintenance(slot, bucket)
+                needed, equity = (
+                    self.worth.maintenance(slot, bucket),
+                    self.worth.equity(slot, bucket),
+                )
                 if needed:
-                    ratio = Fraction(self.worth.equity(slot, bucket), needed)
-                    self.keys[slot, bucket] = (ratio, slot, bucket)
+                    self.keys[slot, bucket] = (Fraction(equity, needed), slot, bucket)
+                elif equity < 0:
+                    self.keys[slot, bucket] = (WORST, slot, bucket)
 
     def liquidated(self, event: Event) -> None:
         """Check the receipt of a step, and that the worst bucket had its turn first."""

@@ -5,12 +5,14 @@ from typing import Any, Final
 
 from quorate.sim.receipts.steps import (
     Giver,
+    book_could,
     differs,
     drawable,
     loss_share,
     ppm_up,
     round_of,
     vault_could,
+    worst_price,
     zero_price,
 )
 from quorate.sim.receipts.worth import MILLION, Worth
@@ -63,12 +65,15 @@ class Steps:
         self.cancelled = len(events) - 1
         if not self.standing:
             yield f"account {self.account} is not below maintenance"
+        self.own_before = worth.markets[self.market].risk["insurance_e6"]
         if cancels or not self.size:
             self.price = self.slice = self.loss = 0
-            if not cancels:
+            closed = receipt["code"] == LiquidationStep.PAID_BY_INSURANCE and self.bucket
+            if closed:
+                self.loss = min(max(-self.equity, 0), drawable(worth, self.market))
+            elif not cancels:
                 yield f"account {self.account} has no position in market {self.market}"
             return
-        self.own_before = worth.markets[self.market].risk["insurance_e6"]
         self.loss = loss_share(worth, self.account, self.market, receipt["lots"])
         yield from self.begin_price(receipt)
 
@@ -77,46 +82,64 @@ class Steps:
         worth, market = self.worth, self.worth.markets[self.market]
         step, whole = receipt["code"], abs(self.size)
         least = market.risk["slice_min_e6"] // (market.mark * market.quantum_e6)
-        self.slice = min(max(whole * market.risk["slice_ppm"] // MILLION, least, 1), whole)
+        lots = max(whole * market.risk["slice_ppm"] // MILLION, least)
+        lots = lots // market.lot_step * market.lot_step
+        self.slice = min(max(lots, market.lot_step), whole)
         lots = receipt["lots"]
-        if step == LiquidationStep.SOLD_ON_BOOK:
+        insured = step == LiquidationStep.SOLD_ON_BOOK and self.standing == BANKRUPT
+        if insured:
+            self.slice = whole
+        elif step == LiquidationStep.SOLD_ON_BOOK:
             lots = self.slice
         elif step == LiquidationStep.DELEVERAGED:
             lots = whole if self.standing == BANKRUPT else self.slice
             self.need = lots
         by_mark = (LiquidationStep.PAID_BY_INSURANCE, LiquidationStep.LEFT_OPEN)
-        self.price = market.mark
-        if step not in by_mark:
+        self.price = receipt["price_ticks"] if insured else market.mark
+        if insured and self.sign * (self.price - worst_price(worth, *self.at)) < 0:
+            yield f"account {self.account} was offered below the worst price"
+        if step not in by_mark and not insured:
             self.price = zero_price(worth, self.account, self.market, lots)
         if step == LiquidationStep.DELEVERAGED:
             yield from self.begin_deleveraging()
 
     def begin_deleveraging(self) -> Iterator[str]:
-        """Nobody else could take the lots: neither the vault nor, for who is solvent, the book."""
+        """Nobody else could take the lots: neither the vault nor the book.
+
+        For a bankrupt bucket both with what the funds hold at this moment.
+        """
         vault = vault_could(self.worth, self.account, self.market)
-        book = self.book_lots() if self.standing != BANKRUPT else 0
+        resting = self.resting()
+        if self.standing == BANKRUPT:
+            book = book_could(self.worth, *self.at, resting)
+        else:
+            fair = [each for each in resting if self.sign * (each[0] - self.price) >= 0]
+            book = sum(lots for _, lots in fair)
         self.adl_avoidable = min(self.need, vault + book)
         if vault:
             yield f"the vault could have taken {vault} lots of account {self.account}"
         if book:
             yield f"the book could have taken {book} lots of account {self.account}"
 
-    def book_lots(self) -> int:
-        """Lots of others that rest at the zero price or better, inside the bands, untouched."""
+    @property
+    def at(self) -> tuple[int, int]:
+        """The account and the market of the step."""
+        return self.account, self.market
+
+    def resting(self) -> list[tuple[int, int]]:
+        """Price and lots of others' orders on the other side, inside the bands, untouched."""
         orders, risk = self.orders, self.worth.markets[self.market].risk
         wanted = orders["side"] == (0 if self.sign > 0 else 1)
-        resting = orders[(orders["order_id"] > 0) & (orders["market"] == self.market) & wanted]
-        total = 0
-        for order in resting:
-            price = int(order["price"])
-            if self.sign * (price - self.price) < 0 or int(order["order_id"]) in self.gone:
-                continue
-            low, high = risk["band_low_ticks"], risk["band_high_ticks"]
-            if (low and price < low) or (high and price > high):
-                continue
-            if int(order["account"]) != self.account:
-                total += int(order["remaining"])
-        return total
+        found = orders[(orders["order_id"] > 0) & (orders["market"] == self.market) & wanted]
+        low, high = risk["band_low_ticks"], risk["band_high_ticks"]
+        return [
+            (int(order["price"]), int(order["remaining"]))
+            for order in found
+            if int(order["order_id"]) not in self.gone
+            and int(order["account"]) != self.account
+            and not (low and order["price"] < low)
+            and not (high and order["price"] > high)
+        ]
 
     # --- during ------------------------------------------------------------------------------
     def filled(self, event: Event) -> None:
@@ -219,6 +242,7 @@ class Steps:
         cancels = step == LiquidationStep.CANCELLED_ORDERS
         vaults = (LiquidationStep.TAKEN_BY_VAULT, LiquidationStep.PAID_BY_INSURANCE)
         mark = 0 if cancels and not self.market else worth.markets[self.market].mark
+        other = worth.vault if step in vaults and self.size else 0
         said = (
             ("the state", event["end"], self.standing),
             ("the side", event["side"], int(self.size <= 0)),
@@ -228,7 +252,7 @@ class Steps:
             ("the worth before", event["equity_before_e6"], self.equity),
             ("the requirement before", event["maintenance_before_e6"], self.maintenance),
             ("the fee", event["fee_e6"], 0),
-            ("the other side", event["counter_account"], worth.vault if step in vaults else 0),
+            ("the other side", event["counter_account"], other),
         )
         for what, one, true in said:
             yield from differs(f"account {self.account}: {what}", one, true)
@@ -266,7 +290,11 @@ class Steps:
             if self.standing != BANKRUPT:
                 yield "the funds pay for a bankrupt bucket alone"
             self.worth.move(self.account, self.market, -event["fund_e6"])
-            yield from self.taken(lots, event["price_ticks"])
+            if self.size:
+                yield from self.taken(lots, event["price_ticks"])
+            else:
+                yield from differs("the lots of a closed position", lots, 0)
+                self.worth.close_if_empty(self.account, self.market)
         else:
             value = 0
             left = step == LiquidationStep.LEFT_OPEN
@@ -278,10 +306,20 @@ class Steps:
         yield from differs("the sum of the flows", total, value)
 
     def share(self, event: Event) -> Iterator[str]:
-        """Of the improvement over the zero price the fund takes its part, rounded up."""
+        """Of the improvement over the zero price the fund takes its part, rounded up.
+
+        What a bankrupt bucket's lots got less than the mark and their part of the debt the funds
+        pay: the market's own first.
+        """
         market = self.worth.markets[self.market]
-        least = self.sign * self.price * self.filled_lots * market.quantum_e6
-        better = self.filled_e6 - least
+        insured = self.standing == BANKRUPT
+        price = market.mark if insured else self.price
+        least = self.sign * price * self.filled_lots * market.quantum_e6
+        better = self.filled_e6 - least - (self.loss if insured else 0)
+        if better < 0 and insured:
+            yield from differs("what the funds paid", event["fund_e6"], better)
+            yield from differs("the market's fund", self.own_paid, min(-better, self.own_before))
+            return
         if better < 0:
             yield f"account {self.account} sold at worse than its zero price"
         part = ppm_up(abs(self.filled_e6), market.risk["liquidation_fee_ppm"])

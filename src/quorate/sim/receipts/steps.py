@@ -15,6 +15,7 @@ HOURS_8_MS: Final = 8 * 3_600_000
 HOUR_MS: Final = 3_600_000
 E9: Final = 10**9
 INDEX_MAX: Final = 2**61
+SPREAD_PPM: Final = 1_500_000  # times the maintenance rate
 
 
 def toward_zero(value: Fraction) -> int:
@@ -101,6 +102,51 @@ def loss_share(worth: Worth, slot: int, market: int, lots: int) -> int:
     return ceil(Fraction(-equity * freed, needed))
 
 
+def worst_price(worth: Worth, slot: int, market: int) -> int:
+    """Worst price that a bankrupt position may ask of the book (FORMULAS 4, at the full discount).
+
+    Below the mark for longs, above it for shorts, by half as much again as its maintenance rate.
+    """
+    row, cell = worth.markets[market], worth.cell(slot, market)
+    sign = 1 if cell.size > 0 else -1
+    rate_ppm = row.tiers[0][1]
+    away = ceil(Fraction(row.mark * rate_ppm * SPREAD_PPM, MILLION * MILLION))
+    return max(1, min(row.mark - sign * away, row.price_max))
+
+
+def lots_covered(worth: Worth, slot: int, market: int, most: int) -> int:
+    """The most lots, in whole steps, of whose part of the debt the funds can pay all."""
+    step, holds = worth.markets[market].lot_step, drawable(worth, market)
+    low, high = 0, most // step
+    while low < high:
+        middle = (low + high + 1) // 2
+        paid = loss_share(worth, slot, market, middle * step) <= holds
+        low, high = (middle, high) if paid else (low, middle - 1)
+    return low * step
+
+
+def book_could(worth: Worth, slot: int, market: int, resting: list[tuple[int, int]]) -> int:
+    """Lots of a bankrupt position that the book could still take with the funds' money.
+
+    resting: price and lots of those who bid for it. Each lot costs the funds its part of the debt
+    and what its price is worse than the mark.
+    """
+    row, size = worth.markets[market], worth.cell(slot, market).size
+    sign = 1 if size > 0 else -1
+    step, holds, worst = row.lot_step, drawable(worth, market), worst_price(worth, slot, market)
+    share, need, total = loss_share(worth, slot, market, step), abs(size), 0
+    for price, lots in sorted(resting, key=lambda each: -sign * each[0]):
+        if sign * (price - worst) < 0:
+            break
+        cost = share + sign * (row.mark - price) * step * row.quantum_e6
+        steps = min(lots, need - total) // step
+        if cost > 0:
+            steps = min(steps, holds // cost)
+            holds -= steps * cost
+        total += steps * step
+    return total
+
+
 def vault_room(worth: Worth, slot: int, market: int) -> int:
     """Lots that the vault's bound in the market leaves room for."""
     row, size = worth.markets[market], worth.cell(slot, market).size
@@ -109,7 +155,8 @@ def vault_room(worth: Worth, slot: int, market: int) -> int:
     sign = 1 if size > 0 else -1
     held = sign * worth.cell(worth.vault, market).size
     most = row.risk["vault_notional_max_e6"] // (row.mark * row.quantum_e6)
-    return max(0, min(min(most, row.position_max) - held, abs(size)))
+    room = min(min(most, row.position_max) - held, abs(size))
+    return max(0, room // row.lot_step * row.lot_step)
 
 
 def vault_could(worth: Worth, slot: int, market: int) -> int:
@@ -120,9 +167,9 @@ def vault_could(worth: Worth, slot: int, market: int) -> int:
     row, cell = worth.markets[market], worth.cell(slot, market)
     sign = 1 if cell.size > 0 else -1
     bankrupt = worth.equity(slot, worth.bucket(slot, market)) < 0
+    if bankrupt:
+        lots = lots_covered(worth, slot, market, lots)
     price = row.mark if bankrupt else zero_price(worth, slot, market, lots)
-    if bankrupt and loss_share(worth, slot, market, lots) > drawable(worth, market):
-        return 0
     gained = sign * (row.mark - price) * lots * row.quantum_e6
     mine = worth.in_bucket(worth.vault, 0)
     sizes = {key: held.size for key, held in mine}
@@ -164,6 +211,7 @@ def round_of(
         lots = abs(cell.size) if hedged else worth.unhedged(other, market)
         if loss_lot > 0:
             lots = min(lots, equity // loss_lot)
+        lots = lots // row.lot_step * row.lot_step
         if lots:
             found.append(Giver(other, lots, equity, profit))
     return found

@@ -51,6 +51,7 @@ class MarketNow:
     quantum_e6: int
     price_max: int
     position_max: int
+    lot_step: int
     mark: int
     interest: int
     tiers: list[tuple[int, int, int]]
@@ -85,6 +86,7 @@ class Worth:
                     int(row["quantum_e6"]),
                     int(row["price_max_ticks"]),
                     int(row["position_max_lots"]),
+                    int(row["lot_step"]),
                     int(row["mark_ticks"]),
                     int(row["open_interest_lots"]),
                     rules,
@@ -291,10 +293,12 @@ class Worth:
         self.close_if_empty(slot, market)
 
     def close_if_empty(self, slot: int, market: int) -> None:
-        """A position without lots and orders ends; margin that it had to itself returns to cash."""
+        """A position without lots and orders ends; margin that it had to itself returns to cash,
+        but less than nothing does not.
+        """
         holder = self.holder(slot)
         cell = holder.cells.get(market)
-        if cell is not None and not cell.size and not cell.orders:
+        if cell is not None and not cell.size and not cell.orders and cell.isolated_e6 >= 0:
             holder.cash_e6 += cell.isolated_e6
             del holder.cells[market]
 
