@@ -99,6 +99,16 @@ BAND_MAX_PPM: Final = 9 * PPM  # the upper end of a price band; the lower ends a
 ADDON_MAX_PPM: Final = 9 * PPM  # of the initial margin, at no confidence
 LIQUIDATION_SPREAD_MAX_PPM: Final = 10 * PPM  # times the maintenance rate
 
+# Payoffs (instruments/payoff). A value within +-PAYOFF_VALUE_MAX leaves room for one sum.
+PAYOFF_TEXT_BYTES_MAX: Final = 256
+PAYOFF_CODE_MAX: Final = 64  # instructions of one payoff, and steps of one run
+PAYOFF_DEPTH_MAX: Final = 32  # operators and brackets that are open at once
+PAYOFF_VALUE_MAX: Final = 2**62 - 1  # either sign
+PAYOFF_CONSTANT_MAX: Final = 2**50 - 1
+PAYOFF_INPUTS: Final = 24
+PAYOFF_SAMPLES_MAX: Final = 2**20  # observations of one series
+PAYOFF_RETURN_MAX_PPM: Final = PPM  # one return within `realized`
+
 # Bundles and blocks.
 COMMAND_BYTES: Final = 64
 COMMANDS_PER_BUNDLE_MAX: Final = 1024
@@ -285,3 +295,10 @@ assert 2 * POSITION_NOTIONAL_MAX_E6 * ADDON_MAX_PPM // PPM < QUOTIENT_MAX
 assert MARGIN_RATE_MAX_PPM * LIQUIDATION_SPREAD_MAX_PPM // 1_000 * E9 < INT64_MAX
 assert POSITION_NOTIONAL_MAX_E6 < OPEN_INTEREST_MAX_E6
 assert OPEN_INTEREST_MAX_E6 * POSITION_NOTIONAL_MAX_E6 < 2**124
+# Two values of a payoff can be added, and an instruction word holds its operands and its constant.
+assert 2 * PAYOFF_VALUE_MAX < INT64_MAX and PAYOFF_CONSTANT_MAX < 2**50
+assert PAYOFF_CONSTANT_MAX * 64 * 64 + 64 * 64 < INT64_MAX and PAYOFF_CODE_MAX <= 64
+assert PAYOFF_SAMPLES_MAX * PAYOFF_RETURN_MAX_PPM**2 <= PAYOFF_VALUE_MAX
+assert PRICE_TICKS_MAX <= PAYOFF_CONSTANT_MAX
+# A mean of observations is formed from their sum.
+assert PAYOFF_SAMPLES_MAX * PRICE_TICKS_MAX < PAYOFF_VALUE_MAX
