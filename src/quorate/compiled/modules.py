@@ -10,6 +10,7 @@ KERNEL_MODULES: tuple[str, ...] = (
     "quorate.execution.kernels.phase_triggers",
     "quorate.execution.kernels.phase_auctions",
     "quorate.execution.kernels.phase_liquidation",
+    "quorate.execution.kernels.phase_series",
     "quorate.execution.kernels.phase_tick",
     "quorate.execution.kernels.sweeps",
     "quorate.commitment.sha256",

@@ -153,6 +153,7 @@ class KernelMachine:
             indexes,
             phase_auctions,
             phase_liquidation,
+            phase_series,
             phase_tick,
             phase_triggers,
             sweeps,
@@ -161,7 +162,7 @@ class KernelMachine:
         self.kernels, self.indexes, self.sweeps = block, indexes, sweeps
         self.advice, self.phase_tick, self.phase_auctions = advice, phase_tick, phase_auctions
         self.phase_triggers = phase_triggers
-        self.phase_liquidation = phase_liquidation
+        self.phase_liquidation, self.phase_series = phase_liquidation, phase_series
         self.s: State = allocate(np.asarray(secrets, np.int64))
         self.fields = plain_fields(self.s)
         self.now = self.fields["now"][0]
@@ -235,8 +236,15 @@ class KernelMachine:
         now["tick"] = 0
         self.drained = []
         self.sweeps.begin_block(self.s)
+        series = bool(self.ledger["series_live"])
+        if series:
+            self._through(lambda at: self.phase_series.series_begin(self.s, at))
         if self.ledger["feeds_high"]:
             self._through(lambda at: self.phase_tick.run_tick(self.s, at))
+        if series and now["tick"]:
+            self._through(lambda at: self.phase_series.series_tick(self.s, at))
+        if series:
+            self._through(lambda at: self.phase_series.settlement(self.s, at))
         if self.ledger["triggers_live"]:
             self._through(lambda at: self.phase_triggers.triggers_tick(self.s, at))
         if now["tick"]:

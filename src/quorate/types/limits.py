@@ -66,6 +66,8 @@ FIXING_SAMPLES: Final = FIXING_WINDOW_MS // FIXING_SAMPLE_MS
 FIXING_SAMPLES_MIN: Final = FIXING_SAMPLES // 2
 CLOSE_OFFSET_MS: Final = 8 * 3_600_000  # 08:00 UTC
 OBSERVATION_MS_MIN: Final = 1_000
+OBSERVATION_LATE_MS: Final = 60_000  # behind its time; later there is none
+SMILE_DISTANCE_MAX: Final = 2  # of a vote's forward from the index, as a factor
 ORDERS_EXPIRED_PER_BLOCK: Final = 4096
 ACCOUNTS_SETTLED_PER_BLOCK: Final = 2**14
 LISTINGS_PER_TICK: Final = 8
@@ -279,6 +281,8 @@ assert NONCE_PAST_MS + NONCE_FUTURE_MS < TIME_MS_MAX
 assert PRODUCT_PARTS + 1 < COMMANDS_PER_BUNDLE_MAX and PAYOFF_TEXT_BYTES_MAX % 8 == 0
 # A fixing sums samples; a path's sum takes a sample a block for the longest life.
 assert FIXING_SAMPLES * PRICE_TICKS_MAX < INT64_MAX
+# A forward-looking fixing weighs prices with counts of samples.
+assert FIXING_SAMPLES * PRICE_TICKS_MAX < 2**62
 # Two votes on volatility share a word of the vote.
 assert FIXING_WINDOW_MS % FIXING_SAMPLE_MS == 0 and SMILE_PILLARS <= 10
 assert max(PRODUCTS_MAX, LISTINGS_MAX, EXPIRIES_MAX * VOTERS_MAX) <= 2**TREE_DEPTH

@@ -25,6 +25,7 @@ from quorate.execution.kernels.scalars import (
     tier_deduction,
     tier_rate_ppm,
 )
+from quorate.execution.kernels.series_state import series_ended
 from quorate.types.clearing_codes import AuctionKind, Switch
 from quorate.types.codes import MarketKind, MarketStatus, Reject
 from quorate.types.limits import (
@@ -69,6 +70,7 @@ MARK_FOLLOWS = int(R.MARK_FOLLOWS_ITS_FEED)
 SPOT, PERPETUAL = int(MarketKind.SPOT), int(MarketKind.PERPETUAL)
 STATUS_OPEN, STATUS_HALTED = int(MarketStatus.OPEN), int(MarketStatus.HALTED)
 TIERS = TIERS_PER_SCHEDULE
+SERIES_NOT_LIVE = int(Reject.SERIES_NOT_LIVE)
 
 
 @helper
@@ -167,6 +169,8 @@ def set_status(s, signer, slot, status):
         return MARKET_MUST_EXIST
     if status < STATUS_OPEN or status > STATUS_HALTED:
         return STATUS_UNKNOWN
+    if series_ended(s, slot):
+        return SERIES_NOT_LIVE
     before = i8(s.markets[slot]["status"])
     s.markets[slot]["status"] = status
     s.markets_dirty[slot] = 1

@@ -9,10 +9,10 @@ from types import FunctionType
 from typing import Any
 
 from quorate.compiled import helper
-from quorate.execution import entry_rules, risk_rules, rules, wide
+from quorate.execution import entry_rules, risk_rules, rules, series_rules, wide
 
 _names: dict[str, Any] = {}
-for _module in (rules, wide, risk_rules, entry_rules):
+for _module in (rules, wide, risk_rules, entry_rules, series_rules):
     for _name, _value in vars(_module).items():
         if not isinstance(_value, FunctionType):
             _names[_name] = _value
@@ -89,3 +89,14 @@ aggressive = _names["aggressive"]
 price_within = _names["price_within"]
 loss_room = _names["loss_room"]
 narrowed_price = _names["narrowed_price"]
+
+fixing_newest_ms = _names["fixing_newest_ms"]
+fixing_passed = _names["fixing_passed"]
+fixing_takes = _names["fixing_takes"]
+fixing_remaining = _names["fixing_remaining"]
+fixing_forward = _names["fixing_forward"]
+fixing_time_ms = _names["fixing_time_ms"]
+fixing_deviation_fp = _names["fixing_deviation_fp"]
+observed_newest_ms = _names["observed_newest_ms"]
+observation_takes = _names["observation_takes"]
+return_square = _names["return_square"]

@@ -4,6 +4,7 @@ from quorate.execution import rules
 from quorate.execution.spec.auctions import auction_begin
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.rows import Asset, FeeTierRow, MarginTierRow, Market, Validator
+from quorate.execution.spec.series_state import series_ended
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import AuctionKind, Mode, Phase, Switch
 from quorate.types.codes import EventKind, MarketKind, MarketStatus, Reject
@@ -104,6 +105,8 @@ def set_status(c: Context, slot: int, status: int) -> Reject:
         return Reject.MARKET_MUST_EXIST
     if not MarketStatus.OPEN <= status <= MarketStatus.HALTED:
         return Reject.STATUS_MUST_BE_KNOWN
+    if series_ended(c.t, slot):
+        return Reject.SERIES_NOT_LIVE
     market = c.t.row(Table.MARKETS, slot)
     before, market.status = market.status, status
     c.t.put(Table.MARKETS, slot, market)

@@ -1,0 +1,43 @@
+"""The inputs of a series' payoff, and the payoff (docs/payoffs.md): a run of the product's code."""
+
+import struct
+
+from quorate.execution.spec.options_rows import Product, Series
+from quorate.instruments.payoff import machine
+from quorate.types.limits import PAYOFF_CODE_MAX, PAYOFF_INPUTS, PRICE_TICKS_MAX
+from quorate.types.payoff_codes import Input
+
+_CODE = struct.Struct(f"<{PAYOFF_CODE_MAX}q")
+_RANGES = struct.Struct(f"<{2 * PAYOFF_INPUTS}q")
+
+
+def payoff_inputs(product: Product, row: Series, fix: int, spot: int) -> list[int]:
+    """What a payoff reads, by `payoff_codes.Input`. A path that nobody saw is its end, the fix."""
+    highs = _RANGES.unpack(product.ranges)[1::2]
+    found = [0] * PAYOFF_INPUTS
+    seen = row.seen_count
+    low, high = (row.seen_low, row.seen_high) if seen else (fix, fix)
+    up, down = int(high >= row.upper), int(low <= row.lower)
+    found[Input.FIX], found[Input.SPOT] = fix, spot
+    found[Input.FIRST] = row.seen_first if seen else fix
+    found[Input.AVG] = row.seen_sum // seen if seen else fix
+    found[Input.LOW], found[Input.HIGH] = low, high
+    found[Input.COUNT], found[Input.INSIDE] = seen, row.seen_inside
+    found[Input.REALIZED] = row.seen_realized
+    found[Input.TOUCHED_UP], found[Input.TOUCHED_DOWN] = up, down
+    declared_up, declared_down = highs[Input.UPPER] != 0, highs[Input.LOWER] != 0
+    found[Input.TOUCHED] = int(bool(declared_up and up) or bool(declared_down and down))
+    found[Input.STRIKE], found[Input.UPPER] = row.strike, row.upper
+    found[Input.LOWER], found[Input.REBATE] = row.lower, row.rebate
+    found[Input.CAP], found[Input.RATE] = row.cap, row.rate
+    return found
+
+
+def payoff_of(product: Product, inputs: list[int]) -> int:
+    """Payoff in ticks. The checker's admission makes a fault impossible; one would pay nothing."""
+    ranges = _RANGES.unpack(product.ranges)
+    values = [0] * PAYOFF_CODE_MAX
+    paid = machine.payoff_ticks(
+        _CODE.unpack(product.code), product.words, inputs, ranges[::2], ranges[1::2], values
+    )
+    return min(max(int(paid), 0), PRICE_TICKS_MAX)
