@@ -37,12 +37,15 @@ from quorate.types.records import (
     LEDGER_COMMAND,
     LISTING_CONTINUATION,
     POSITION,
+    PRODUCT_WORDS_PART,
     VALIDATOR_COMMAND,
     Table,
 )
 
 # One command's 64 bytes, as the kernels read them.
-READINGS = (COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION, VALIDATOR_COMMAND)
+READINGS = (
+    COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION, VALIDATOR_COMMAND, PRODUCT_WORDS_PART
+)  # fmt: skip
 
 
 # While the whole venue is switched to one of these, nobody is liquidated.

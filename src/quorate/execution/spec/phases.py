@@ -9,6 +9,7 @@ from quorate.execution.spec.changes import changes_begin
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.liquidation import liquidation_tick
 from quorate.execution.spec.marks import marks_tick
+from quorate.execution.spec.options_listing import listings_tick
 from quorate.execution.spec.oracle import oracle_tick
 from quorate.execution.spec.rates import rates_tick
 from quorate.execution.spec.rows import Chain
@@ -32,6 +33,7 @@ def begin(c: Context) -> None:
         marks_tick(c)
         bands_tick(c)
         rates_tick(c)
+        listings_tick(c)
     triggers_tick(c)
     if tick:
         liquidation_tick(c)
