@@ -37,12 +37,15 @@ from quorate.types.records import (
     LEDGER_COMMAND,
     LISTING_CONTINUATION,
     POSITION,
+    PRODUCT_WORDS_PART,
     VALIDATOR_COMMAND,
     Table,
 )
 
 # One command's 64 bytes, as the kernels read them.
-READINGS = (COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION, VALIDATOR_COMMAND)
+READINGS = (
+    COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION, VALIDATOR_COMMAND, PRODUCT_WORDS_PART
+)  # fmt: skip
 
 
 # While the whole venue is switched to one of these, nobody is liquidated.
@@ -236,14 +239,13 @@ class KernelMachine:
         now["tick"] = 0
         self.drained = []
         self.sweeps.begin_block(self.s)
-        series = bool(self.ledger["series_live"])
-        if series:
+        if self.ledger["series_live"]:
             self._through(lambda at: self.phase_series.series_begin(self.s, at))
         if self.ledger["feeds_high"]:
             self._through(lambda at: self.phase_tick.run_tick(self.s, at))
-        if series and now["tick"]:
+        if self.ledger["series_live"] and now["tick"]:
             self._through(lambda at: self.phase_series.series_tick(self.s, at))
-        if series:
+        if self.ledger["series_live"]:
             self._through(lambda at: self.phase_series.settlement(self.s, at))
         if self.ledger["triggers_live"]:
             self._through(lambda at: self.phase_triggers.triggers_tick(self.s, at))

@@ -74,6 +74,7 @@ LISTINGS_PER_TICK: Final = 8
 LISTING_LEAST_MS: Final = 3_600_000
 LISTING_EXPIRIES_MAX: Final = 16
 LISTING_STRIKES_MAX: Final = 32
+LISTING_NAME_BYTES: Final = 8  # of a template's name that its series keep
 
 # Prices, sizes, money.
 PRICE_TICKS_MAX: Final = 2**40 - 1
@@ -285,6 +286,8 @@ assert FIXING_SAMPLES * PRICE_TICKS_MAX < INT64_MAX
 assert FIXING_SAMPLES * PRICE_TICKS_MAX < 2**62
 # Two votes on volatility share a word of the vote.
 assert FIXING_WINDOW_MS % FIXING_SAMPLE_MS == 0 and SMILE_PILLARS <= 10
+# The name of a listed series: what is kept, a hyphen, its number.
+assert LISTING_NAME_BYTES + 1 + len(str(MARKETS_MAX)) <= 16
 assert max(PRODUCTS_MAX, LISTINGS_MAX, EXPIRIES_MAX * VOTERS_MAX) <= 2**TREE_DEPTH
 # A weighted median sums all weights, and compares twice a part with the whole.
 assert 4 * VOTERS_MAX * VOTER_WEIGHT_MAX * PPM < INT64_MAX

@@ -15,11 +15,12 @@ import numpy as np
 from quorate.types import limits
 from quorate.types.clearing import EVENT_WORDS, event_reading, int64_fields, words
 
-# What a payoff may read of a path, in the order in which the VM numbers them.
+# `code` has `words` words; `reach` has the bit 2**k where the payoff names input k
+# (payoff_codes.Input); `european` is 1 for max(fix - strike, 0), 2 for max(strike - fix, 0).
 PRODUCT = np.dtype(
     [
         ("name", "u1", (16,)),
-        *int64_fields("rule sample_ms payoff_low payoff_high text_bytes reach european"),
+        *int64_fields("rule sample_ms payoff_low payoff_high text_bytes words reach european"),
         ("text", "u1", (limits.PAYOFF_TEXT_BYTES_MAX,)),
         ("code", "<i8", (limits.PAYOFF_CODE_MAX,)),
         ("ranges", "<i8", (2 * limits.PAYOFF_INPUTS,)),
@@ -57,11 +58,12 @@ EXPIRY = np.dtype(
     )
 )
 SMILE_VOTE = np.dtype(int64_fields(" ".join(["time_ms forward_ticks", *PILLARS])))
+# `done_`: the first expiry and the middle strike for which everything is listed.
 LISTING = np.dtype(
     int64_fields(
         "template period_ms offset_ms expiries_ahead step_ticks strikes_each_side used"
+        " done_expiry_ms done_strike"
     )
-    + [("reserved", "<i8", (2,))]
 )
 
 # --- events ------------------------------------------------------------------------------------

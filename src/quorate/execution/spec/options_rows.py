@@ -15,6 +15,7 @@ class Product:
     payoff_low: int = 0
     payoff_high: int = 0
     text_bytes: int = 0
+    words: int = 0
     reach: int = 0
     european: int = 0
     text: bytes = bytes(PAYOFF_TEXT_BYTES_MAX)
@@ -107,3 +108,5 @@ class Listing:
     step_ticks: int = 0
     strikes_each_side: int = 0
     used: int = 0
+    done_expiry_ms: int = 0
+    done_strike: int = 0

@@ -10,6 +10,7 @@ from quorate.execution.spec.context import Context
 from quorate.execution.spec.expiries import series_begin
 from quorate.execution.spec.liquidation import liquidation_tick
 from quorate.execution.spec.marks import marks_tick
+from quorate.execution.spec.options_listing import listings_tick
 from quorate.execution.spec.oracle import oracle_tick
 from quorate.execution.spec.rates import rates_tick
 from quorate.execution.spec.rows import Chain
@@ -36,6 +37,7 @@ def begin(c: Context) -> None:
         marks_tick(c)
         bands_tick(c)
         rates_tick(c)
+        listings_tick(c)
         series_tick(c)
     settlement(c)
     triggers_tick(c)
