@@ -67,6 +67,7 @@ FIXING_SAMPLES_MIN: Final = FIXING_SAMPLES // 2
 CLOSE_OFFSET_MS: Final = 8 * 3_600_000  # 08:00 UTC
 OBSERVATION_MS_MIN: Final = 1_000
 OBSERVATION_LATE_MS: Final = 60_000  # behind its time; later there is none
+FIXING_QUANTILES: Final = 32  # of which the mark of a series is the mean payoff
 SMILE_DISTANCE_MAX: Final = 2  # of a vote's forward from the index, as a factor
 ORDERS_EXPIRED_PER_BLOCK: Final = 4096
 ACCOUNTS_SETTLED_PER_BLOCK: Final = 2**14

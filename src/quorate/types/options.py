@@ -45,6 +45,10 @@ SERIES = np.dtype(
     )
 )
 PILLARS: Final = tuple(f"vol_{k}_e9" for k in range(limits.SMILE_PILLARS))
+# The smile that was fitted to the pillars: the columns of a row of the surface, in its order.
+SMILE: Final = words(
+    "smile_unit_e9 smile_alpha smile_left smile_right smile_middle smile_width smile_time_ms"
+)
 EXPIRY = np.dtype(
     int64_fields(
         " ".join(
@@ -53,6 +57,8 @@ EXPIRY = np.dtype(
                 "fix_sum fix_count fix_missing fix_next_ms fix_ticks",
                 "forward_ticks smile_ms votes_count spread_ppm participation_ppm confidence_ppm",
                 *PILLARS,
+                *SMILE,
+                "smile_moved votes_ppm",
             ]
         )
     )

@@ -56,6 +56,7 @@ from quorate.execution.kernels.signatures import (
     VALIDATOR_COMMANDS,
 )
 from quorate.execution.kernels.signers import begin_bundle
+from quorate.execution.kernels.smiles import vote_smile
 from quorate.execution.kernels.state import DONE
 from quorate.execution.kernels.switches import set_band, set_feed, set_switch, set_voter
 from quorate.execution.kernels.trigger_rows import children_moved
@@ -80,6 +81,7 @@ OP_LIST, OP_STATUS = int(Op.LIST_MARKET), int(Op.SET_STATUS)
 OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
 OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
 OP_VALIDATOR, OP_VOTE = int(Op.SET_VALIDATOR), int(Op.VOTE_PRICE)
+OP_VOTE_SMILE = int(Op.VOTE_SMILE)
 OP_RISK, OP_BAND, OP_FEED = int(Op.SET_RISK), int(Op.SET_BAND), int(Op.SET_FEED)
 OP_VOTER, OP_SWITCH, OP_GLOBAL = int(Op.SET_VOTER), int(Op.SET_SWITCH), int(Op.SET_GLOBAL)
 OP_TIER = int(Op.SCHEDULE_TIER)
@@ -212,6 +214,8 @@ def run_governance_op(s, op, signer, command, listings, validators, at):
         return set_mark(s, signer, market, command["price"])
     if op == OP_VOTE:
         return vote_price(s, signer, market, command["price"], command["size"])
+    if op == OP_VOTE_SMILE:
+        return vote_smile(s, signer, command)
     if op == OP_STATUS:
         return set_status(s, signer, market, i8(command["side"]))
     if op == OP_FEE:

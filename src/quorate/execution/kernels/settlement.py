@@ -10,7 +10,6 @@ from quorate.execution.kernels.payoffs import payoff_inputs, payoff_of
 from quorate.execution.kernels.rows import emit_words, position_close_if_empty
 from quorate.execution.kernels.scalars import notional
 from quorate.types.codes import EventKind, Side
-from quorate.types.options import EXPIRY
 from quorate.types.options_codes import ExpiryState, SeriesState
 from quorate.types.records import ASSET_KEY, POSITION_ISOLATED, Table
 
@@ -19,7 +18,6 @@ BUY, SELL = int(Side.BUY), int(Side.SELL)
 EXPIRED, SETTLING = int(SeriesState.EXPIRED), int(SeriesState.SETTLING)
 SETTLED, FIXED = int(SeriesState.SETTLED), int(ExpiryState.FIXED)
 EVENT_SETTLED, T_EXPIRIES = int(EventKind.SETTLED), int(Table.EXPIRIES)
-EXPIRY_BLANK = np.zeros(1, EXPIRY)
 
 
 @helper
@@ -123,7 +121,7 @@ def series_settled(s, slot):
     expiry = s.expiries[row["expiry"]]
     expiry["series_count"] -= 1
     if expiry["series_count"] == 0:
-        s.expiries[row["expiry"]] = EXPIRY_BLANK[0]
+        s.expiries[row["expiry"]] = s.expiry_blank[0]
     s.small_dirty[T_EXPIRIES] = 1
     s.ledger[0]["series_live"] -= 1
     series_moved(s, slot, i8(SETTLING))

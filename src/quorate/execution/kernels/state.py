@@ -16,6 +16,7 @@ import numpy as np
 
 from quorate.instruments.payoff.checker import CHECK_OUT, CHECK_WORK
 from quorate.instruments.payoff.compiler import COMPILE_WORK
+from quorate.instruments.surface.steps import SURFACE_ROOMS
 from quorate.types import clearing, limits, options
 from quorate.types import records as r
 from quorate.types.records import Table
@@ -118,6 +119,19 @@ STATE = np.dtype(
         ("payoff_highs", "<i8", (limits.PAYOFF_INPUTS,)),
         ("payoff_work", "<i8", (max(COMPILE_WORK, CHECK_WORK),)),
         ("payoff_out", "<i8", (CHECK_OUT,)),
+        # what a payoff reads and makes; greeks; prices of the quantiles of a fixing
+        ("payoff_inputs", "<i8", (limits.PAYOFF_INPUTS,)),
+        ("payoff_values", "<i8", (limits.PAYOFF_CODE_MAX,)),
+        ("greeks", "<i8", (8,)),
+        ("quantiles", "<i8", (limits.FIXING_QUANTILES,)),
+        ("expiry_blank", options.EXPIRY, (1,)),
+        # fresh votes on a smile with the forward as last column, their weights; the pillars; the
+        # smile of the expiry before and of this one; room to fit
+        ("smile_fresh", "<i8", (limits.VOTERS_MAX, limits.SMILE_PILLARS + 1)),
+        ("smile_weights", "<i8", (limits.VOTERS_MAX,)),
+        ("smile_pillars", "<i8", (limits.SMILE_PILLARS,)),
+        ("smile_rows", "<i8", (2, len(options.SMILE))),
+        ("smile_room", "<i8", (SURFACE_ROOMS, limits.SMILE_PILLARS)),
         # which strikes of one expiry a listing rule has found, by their number
         ("strikes_there", "u1", (2 * limits.LISTING_STRIKES_MAX + 1,)),
         # committed tables

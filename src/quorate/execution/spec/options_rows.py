@@ -82,6 +82,15 @@ class Expiry:
     vol_6_e9: int = 0
     vol_7_e9: int = 0
     vol_8_e9: int = 0
+    smile_unit_e9: int = 0
+    smile_alpha: int = 0
+    smile_left: int = 0
+    smile_right: int = 0
+    smile_middle: int = 0
+    smile_width: int = 0
+    smile_time_ms: int = 0
+    smile_moved: int = 0
+    votes_ppm: int = 0
 
 
 @dataclass(slots=True)

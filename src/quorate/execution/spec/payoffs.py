@@ -13,24 +13,29 @@ _RANGES = struct.Struct(f"<{2 * PAYOFF_INPUTS}q")
 
 def payoff_inputs(product: Product, row: Series, fix: int, spot: int) -> list[int]:
     """What a payoff reads, by `payoff_codes.Input`. A path that nobody saw is its end, the fix."""
-    highs = _RANGES.unpack(product.ranges)[1::2]
     found = [0] * PAYOFF_INPUTS
     seen = row.seen_count
     low, high = (row.seen_low, row.seen_high) if seen else (fix, fix)
-    up, down = int(high >= row.upper), int(low <= row.lower)
     found[Input.FIX], found[Input.SPOT] = fix, spot
     found[Input.FIRST] = row.seen_first if seen else fix
     found[Input.AVG] = row.seen_sum // seen if seen else fix
     found[Input.LOW], found[Input.HIGH] = low, high
     found[Input.COUNT], found[Input.INSIDE] = seen, row.seen_inside
     found[Input.REALIZED] = row.seen_realized
-    found[Input.TOUCHED_UP], found[Input.TOUCHED_DOWN] = up, down
-    declared_up, declared_down = highs[Input.UPPER] != 0, highs[Input.LOWER] != 0
-    found[Input.TOUCHED] = int(bool(declared_up and up) or bool(declared_down and down))
     found[Input.STRIKE], found[Input.UPPER] = row.strike, row.upper
     found[Input.LOWER], found[Input.REBATE] = row.lower, row.rebate
     found[Input.CAP], found[Input.RATE] = row.cap, row.rate
+    touches(product, found, low, high)
     return found
+
+
+def touches(product: Product, inputs: list[int], low: int, high: int) -> None:
+    """Write whether a path of that range has touched the barriers."""
+    highs = _RANGES.unpack(product.ranges)[1::2]
+    up, down = high >= inputs[Input.UPPER], low <= inputs[Input.LOWER]
+    inputs[Input.TOUCHED_UP], inputs[Input.TOUCHED_DOWN] = int(up), int(down)
+    either = (up and highs[Input.UPPER] != 0) or (down and highs[Input.LOWER] != 0)
+    inputs[Input.TOUCHED] = int(either)
 
 
 def payoff_of(product: Product, inputs: list[int]) -> int:
