@@ -49,14 +49,13 @@ def payoff_inputs(s, slot, fix, spot):
 
 @helper
 def touches(s, low, high):
-    """Write whether a path of that range has touched the barriers."""
+    """Write whether a path of that range has touched the barriers; one at 0 is none."""
     inputs = s.payoff_inputs
-    up = high >= inputs[UPPER]
-    down = low <= inputs[LOWER]
+    up = inputs[UPPER] > 0 and high >= inputs[UPPER]
+    down = inputs[LOWER] > 0 and low <= inputs[LOWER]
     inputs[TOUCHED_UP] = i8(1) if up else i8(0)
     inputs[TOUCHED_DOWN] = i8(1) if down else i8(0)
-    either = (up and s.payoff_highs[UPPER] != 0) or (down and s.payoff_highs[LOWER] != 0)
-    inputs[TOUCHED] = i8(1) if either else i8(0)
+    inputs[TOUCHED] = i8(1) if up or down else i8(0)
 
 
 @helper

@@ -48,7 +48,7 @@ def expected_ticks(
     prices = fixing_quantiles(mean, deviation)
     total = 0
     for fix in prices:
-        inputs = projected(product, row, fix, forward, to_come, square)
+        inputs = projected(row, fix, forward, to_come, square)
         total += payoff_of(product, inputs)
     return total
 
@@ -78,11 +78,9 @@ def observations_ahead(c: Context, row: Series, product: Product) -> tuple[int, 
     ), interval_ms
 
 
-def projected(
-    product: Product, row: Series, fix: int, forward: int, to_come: int, square: int
-) -> list[int]:
+def projected(row: Series, fix: int, forward: int, to_come: int, square: int) -> list[int]:
     """What a payoff reads at expiry if the fixing is `fix`."""
-    inputs = payoff_inputs(product, row, fix, fix)
+    inputs = payoff_inputs(row, fix, fix)
     if not to_come:
         return inputs
     seen, middle = row.seen_count, (forward + fix) // 2
@@ -100,5 +98,5 @@ def projected(
     if row.lower <= fix <= row.upper:
         inputs[Input.INSIDE] += to_come - half
     inputs[Input.REALIZED] += to_come * square
-    touches(product, inputs, low, high)
+    touches(inputs, low, high)
     return inputs

@@ -11,7 +11,7 @@ _CODE = struct.Struct(f"<{PAYOFF_CODE_MAX}q")
 _RANGES = struct.Struct(f"<{2 * PAYOFF_INPUTS}q")
 
 
-def payoff_inputs(product: Product, row: Series, fix: int, spot: int) -> list[int]:
+def payoff_inputs(row: Series, fix: int, spot: int) -> list[int]:
     """What a payoff reads, by `payoff_codes.Input`. A path that nobody saw is its end, the fix."""
     found = [0] * PAYOFF_INPUTS
     seen = row.seen_count
@@ -25,17 +25,16 @@ def payoff_inputs(product: Product, row: Series, fix: int, spot: int) -> list[in
     found[Input.STRIKE], found[Input.UPPER] = row.strike, row.upper
     found[Input.LOWER], found[Input.REBATE] = row.lower, row.rebate
     found[Input.CAP], found[Input.RATE] = row.cap, row.rate
-    touches(product, found, low, high)
+    touches(found, low, high)
     return found
 
 
-def touches(product: Product, inputs: list[int], low: int, high: int) -> None:
-    """Write whether a path of that range has touched the barriers."""
-    highs = _RANGES.unpack(product.ranges)[1::2]
-    up, down = high >= inputs[Input.UPPER], low <= inputs[Input.LOWER]
+def touches(inputs: list[int], low: int, high: int) -> None:
+    """Write whether a path of that range has touched the barriers; one at 0 is none."""
+    up = 0 < inputs[Input.UPPER] <= high
+    down = 0 < inputs[Input.LOWER] and low <= inputs[Input.LOWER]
     inputs[Input.TOUCHED_UP], inputs[Input.TOUCHED_DOWN] = int(up), int(down)
-    either = (up and highs[Input.UPPER] != 0) or (down and highs[Input.LOWER] != 0)
-    inputs[Input.TOUCHED] = int(either)
+    inputs[Input.TOUCHED] = int(up or down)
 
 
 def payoff_of(product: Product, inputs: list[int]) -> int:

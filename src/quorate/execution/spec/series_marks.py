@@ -172,5 +172,5 @@ def perpetual_tick(c: Context, slot: int, row: Series, risk: Risk) -> None:
 
 def spot_payoff(product: Product, row: Series, spot: int, market: Market) -> int:
     """Payoff of a series without expiry at an index."""
-    paid = payoff_of(product, payoff_inputs(product, row, spot, spot))
+    paid = payoff_of(product, payoff_inputs(row, spot, spot))
     return min(paid, market.price_max_ticks)

@@ -54,7 +54,7 @@ def settling(c: Context, slot: int, row: Series) -> None:
     market = c.t.row(Table.MARKETS, slot)
     fix = c.t.row(Table.EXPIRIES, row.expiry).fix_ticks
     spot = c.t.row(Table.FEEDS, c.t.row(Table.RISK, slot).feed).price_ticks
-    payoff = payoff_of(product, payoff_inputs(product, row, fix, spot))
+    payoff = payoff_of(product, payoff_inputs(row, fix, spot))
     row.settle_ticks = row.model_ticks = min(payoff, market.price_max_ticks)
     row.delta_fp = row.gamma_fp = row.vega_fp = row.theta_fp = row.rho_fp = 0
     row.state = SeriesState.SETTLING
