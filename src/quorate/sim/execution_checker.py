@@ -242,7 +242,7 @@ class Checker:
                 self.fault(f"{what}: asset {key - ASSET_KEY} is oversold or unknown")
             if row["entry_e6"] or row["realized_e6"]:
                 self.fault(f"{what}: an asset has no cost basis")
-        elif self.columns[Table.MARKETS]["kind"][key] != 2:
+        elif self.columns[Table.MARKETS]["kind"][key] not in (2, 3):
             self.fault(f"{what}: a position in market {key}, which is no perpetual")
         elif row["entry_e6"] < 0 or (row["size"] == 0 and row["entry_e6"]):
             self.fault(f"{what}: cost basis {row['entry_e6']} of {row['size']} lots")
