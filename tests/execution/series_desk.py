@@ -1,4 +1,4 @@
-"""A desk of options: `options_exchange` with votes on smiles, trades, and time that moves to expiry.
+"""A desk of options: `options_exchange` with votes on smiles, trades, and time up to expiry.
 
 Market 4 is a European call at 100 000 on feed 0; series of other products are put beside it. The
 votes of everybody are sent in each block, as validators do.

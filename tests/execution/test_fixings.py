@@ -83,7 +83,12 @@ def test_a_fixing_with_ticks_apart_a_stale_oracle_and_a_halt() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "step_most_ms", "silent", "gap_ms"),
-    [(2, 3_000, 0.0, 0), (3, 9_000, 0.1, 900_000), (4, 30_000, 0.0, 0), (5, 20_000, 0.8, 3_600_000)],
+    [
+        (2, 3_000, 0.0, 0),
+        (3, 9_000, 0.1, 900_000),
+        (4, 30_000, 0.0, 0),
+        (5, 20_000, 0.8, 3_600_000),
+    ],
 )
 def test_fixings_follow_the_model(
     seed: int, step_most_ms: int, silent: float, gap_ms: int

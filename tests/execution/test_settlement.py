@@ -13,7 +13,7 @@ from quorate.types.records import Table
 from tests.execution.clearing_exchange import readings
 from tests.execution.exchange import USD
 from tests.execution.options_exchange import PRICES, SERIES, product
-from tests.execution.series_desk import STEP_MS, SeriesDesk
+from tests.execution.series_desk import SeriesDesk
 
 MINUTES_15 = 15 * 60_000
 QUANTUM = USD // 100
@@ -146,7 +146,8 @@ def test_series_of_one_expiry_settle_in_one_walk(desk: SeriesDesk) -> None:
     money = desk.money()
     desk.sampled(100_400)
     found = desk.until_settled(100_400)
-    paid = sorted((int(e["market"]), int(e["cash_e6"]) // QUANTUM) for e in found[EventKind.SETTLED])
+    settled = found[EventKind.SETTLED]
+    paid = sorted((int(each["market"]), int(each["cash_e6"]) // QUANTUM) for each in settled)
     assert paid == [(4, -1_200), (4, 1_200), (5, -3_000), (5, 3_000)]
     assert desk.money() == money
     assert desk.series(SERIES + 1).state == SeriesState.SETTLED

@@ -1,11 +1,12 @@
 """What a payoff is expected to pay: its mean over parts of the distribution of the fixing.
 
 The fixing is taken to be lognormal, with the variance and the mean that European marks use; each
-part stands for its mean. Of the path: what was seen stands. What is to come is taken from its two ends: the forward and the
-price of the part widen its range, their middle enters a mean, half of the observations to come lie at
-either, and each return has the variance of the smile. So a mark of a product that depends on its
-path knows that path up to now, and is coarse for what is to come: between its ends it sees no
-touch, so a touch from here on counts about half of what it is worth. Stated in docs/options.md.
+part stands for its mean. Of the path: what was seen stands. What is to come is taken from its two
+ends: the forward and the price of the part widen its range, their middle enters a mean, half of the
+observations to come lie at either, and each return has the variance of the smile. So a mark of a
+product that depends on its path knows that path up to now, and is coarse for what is to come:
+between its ends it sees no touch, so a touch from here on counts about half of what it is worth.
+Stated in docs/options.md.
 """
 
 from quorate.execution import series_rules
