@@ -113,8 +113,8 @@ def position_limit(x: Exchange) -> Row:
 
 
 def positions_too_many(x: Exchange) -> Row:
-    for n in range(1, limits.POSITIONS_PER_ACCOUNT_MAX + 1):
-        x.ok("bridge", c.Deposit(n, address("carol"), 0, 1))
+    assets = range(1, limits.POSITIONS_PER_ACCOUNT_MAX + 1)
+    x.ok("bridge", *(c.Deposit(n, address("carol"), 0, 1) for n in assets))
     return x.row(address("bridge"), c.Deposit(len(ASSETS) - 1, address("carol"), 0, 1))
 
 
