@@ -4,7 +4,7 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.observations import NONE, interval_of
-from quorate.execution.kernels.payoffs import (
+from quorate.execution.kernels.series_payoffs import (
     AVG,
     COUNT,
     FIRST,

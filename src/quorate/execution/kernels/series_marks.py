@@ -12,7 +12,7 @@ from quorate.execution.kernels.marks import (
     book_trades,
     priced,
 )
-from quorate.execution.kernels.payoffs import payoff_inputs, payoff_of
+from quorate.execution.kernels.series_payoffs import payoff_inputs, payoff_of
 from quorate.execution.kernels.rows import emit_words
 from quorate.execution.kernels.scalars import (
     clamp_move,

@@ -13,7 +13,7 @@ from quorate.execution import series_rules
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.observations import interval_of
 from quorate.execution.spec.options_rows import Expiry, Product, Series
-from quorate.execution.spec.payoffs import payoff_inputs, payoff_of, touches
+from quorate.execution.spec.series_payoffs import payoff_inputs, payoff_of, touches
 from quorate.execution.wide import mul_div_floor
 from quorate.instruments.pricing.black76 import root_deviation_fp
 from quorate.instruments.pricing.fixed import root_years_q52

@@ -20,7 +20,7 @@ from quorate.execution.spec.marks import (
     priced,
 )
 from quorate.execution.spec.options_rows import Expiry, Product, Series
-from quorate.execution.spec.payoffs import payoff_inputs, payoff_of
+from quorate.execution.spec.series_payoffs import payoff_inputs, payoff_of
 from quorate.execution.spec.rows import Market
 from quorate.execution.spec.series_funding import funding_tick
 from quorate.execution.spec.smiles import vol_of
