@@ -4,6 +4,16 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.observations import NONE, interval_of
+from quorate.execution.kernels.scalars import (
+    fixing_deviation_fp,
+    fixing_forward,
+    fixing_remaining,
+    fixing_time_ms,
+    mul_div_floor,
+    observations_left,
+    part_edge_fp,
+    return_square_expected,
+)
 from quorate.execution.kernels.series_payoffs import (
     AVG,
     COUNT,
@@ -15,16 +25,6 @@ from quorate.execution.kernels.series_payoffs import (
     payoff_inputs,
     payoff_of,
     touches,
-)
-from quorate.execution.kernels.scalars import (
-    fixing_deviation_fp,
-    fixing_forward,
-    fixing_remaining,
-    fixing_time_ms,
-    mul_div_floor,
-    observations_left,
-    part_edge_fp,
-    return_square_expected,
 )
 from quorate.execution.series_rules import BUMP_PART, PART_UNIT, PARTS_DEVIATION_MAX_FP
 from quorate.instruments.pricing.scalars import distribution_fp, root_deviation_fp, root_years_q52

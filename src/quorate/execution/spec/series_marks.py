@@ -20,9 +20,9 @@ from quorate.execution.spec.marks import (
     priced,
 )
 from quorate.execution.spec.options_rows import Expiry, Product, Series
-from quorate.execution.spec.series_payoffs import payoff_inputs, payoff_of
 from quorate.execution.spec.rows import Market
 from quorate.execution.spec.series_funding import funding_tick
+from quorate.execution.spec.series_payoffs import payoff_inputs, payoff_of
 from quorate.execution.spec.smiles import vol_of
 from quorate.execution.wide import mul_div_floor
 from quorate.instruments.pricing.black76 import price_ticks, root_deviation_fp
