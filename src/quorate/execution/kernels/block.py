@@ -12,6 +12,7 @@ from quorate.execution.kernels.book import order_cancel
 from quorate.execution.kernels.group_accounts import run_account_op
 from quorate.execution.kernels.group_clearing import run_clearing_op
 from quorate.execution.kernels.group_governance import run_governance_op
+from quorate.execution.kernels.group_options import WORDS_OF_PART, run_options_op
 from quorate.execution.kernels.isolation import isolate
 from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
@@ -28,6 +29,7 @@ from quorate.execution.kernels.signatures import (
     INT64S,
     LEDGER_COMMANDS,
     LISTINGS,
+    PRODUCT_PARTS_READ,
     RECORD,
     VALIDATOR_COMMANDS,
 )
@@ -36,6 +38,7 @@ from quorate.execution.kernels.state import DONE
 from quorate.execution.kernels.trigger_rows import children_moved
 from quorate.execution.kernels.triggers import cancel_trigger, set_trigger
 from quorate.types.codes import End, EventKind, Op, Reject
+from quorate.types.limits import PRODUCT_PARTS
 
 i8 = np.int64
 OK = int(Reject.OK)
@@ -46,17 +49,12 @@ OP_CANCEL_ALL, OP_MODIFY = int(Op.CANCEL_ALL), int(Op.MODIFY)
 OP_DEADMAN, OP_ISOLATE = int(Op.DEADMAN), int(Op.ISOLATE)
 OP_TRIGGER, OP_CANCEL_TRIGGER = int(Op.TRIGGER), int(Op.CANCEL_TRIGGER)
 OP_QUOTE, OP_GROUP = int(Op.QUOTE), int(Op.SET_GROUP)
-OP_APPROVE, OP_REVOKE = int(Op.APPROVE_AGENT), int(Op.REVOKE_AGENT)
-OP_WITHDRAW, OP_TRANSFER = int(Op.WITHDRAW), int(Op.TRANSFER)
-OP_OPEN, OP_FAUCET, OP_DEPOSIT = int(Op.OPEN_SUBACCOUNT), int(Op.FAUCET), int(Op.DEPOSIT)
-OP_DONATE = int(Op.DONATE)
-OP_LIST, OP_STATUS = int(Op.LIST_MARKET), int(Op.SET_STATUS)
-OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
-OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
-OP_VALIDATOR, OP_VOTE = int(Op.SET_VALIDATOR), int(Op.VOTE_PRICE)
-OP_RISK, OP_BAND, OP_FEED = int(Op.SET_RISK), int(Op.SET_BAND), int(Op.SET_FEED)
-OP_VOTER, OP_SWITCH, OP_GLOBAL = int(Op.SET_VOTER), int(Op.SET_SWITCH), int(Op.SET_GLOBAL)
+OP_DEPOSIT = int(Op.DEPOSIT)
+OP_LIST = int(Op.LIST_MARKET)
+OP_RISK = int(Op.SET_RISK)
 OP_TIER = int(Op.SCHEDULE_TIER)
+OP_PRODUCT, OP_SERIES = int(Op.LIST_PRODUCT), int(Op.SET_SERIES)
+OP_LISTING = int(Op.SET_LISTING)
 
 
 @helper
@@ -121,7 +119,7 @@ def run_conditional_op(s, op, commands, at):
 
 
 @helper
-def run_command(s, bundle, commands, ledger_commands, listings, validators, at):
+def run_command(s, bundle, commands, ledger_commands, listings, validators, parts, at):
     """Execute one command and close it with its receipt."""
     now = s.now[0]
     now["receipt_end"] = 0
@@ -143,6 +141,12 @@ def run_command(s, bundle, commands, ledger_commands, listings, validators, at):
         code = run_account_op(s, op, bundle, ledger_commands[at], command["expiry_ms"])
     elif OP_RISK <= op <= OP_TIER:
         code = run_clearing_op(s, op, bundle, command, ledger_commands[at])
+    elif op in (OP_PRODUCT, OP_SERIES, OP_LISTING):
+        if op == OP_PRODUCT:
+            for k in range(PRODUCT_PARTS):
+                for j in range(WORDS_OF_PART):
+                    s.payoff_words[WORDS_OF_PART * k + j] = parts[at + 1 + k]["words"][j]
+        code = run_options_op(s, op, bundle, command)
     else:
         more = listings[min(at + 1, listings.shape[0] - 1)]
         code = run_governance_op(s, op, bundle, command, more, validators[at])
@@ -163,6 +167,8 @@ def records(command):
     """How many records a command has."""
     if command["op"] == OP_LIST:
         return i8(2)
+    if command["op"] == OP_PRODUCT:
+        return i8(1 + PRODUCT_PARTS)
     if command["op"] == OP_QUOTE:
         return 1 + command["size"]
     return i8(1)
@@ -170,10 +176,11 @@ def records(command):
 
 @kernel(
     numba.types.int64(
-        RECORD, BUNDLES, COMMANDS, LEDGER_COMMANDS, LISTINGS, VALIDATOR_COMMANDS, INT64S, INT64S
+        RECORD, BUNDLES, COMMANDS, LEDGER_COMMANDS, LISTINGS, VALIDATOR_COMMANDS,
+        PRODUCT_PARTS_READ, INT64S, INT64S,
     )
 )
-def run_block(s, bundles, commands, ledger_commands, listings, validators, order, cursor):
+def run_block(s, bundles, commands, ledger_commands, listings, validators, parts, order, cursor):
     """Run a block from `cursor` on; DONE at its end, else what must be seen to before going on.
 
     order, int64[n]: the bundles as they execute. cursor, int64[2]: place in `order`, command in
@@ -200,7 +207,7 @@ def run_block(s, bundles, commands, ledger_commands, listings, validators, order
                     event["account"] = now["account"]
                     break
             at = bundle["first"] + cursor[1]
-            run_command(s, bundle, commands, ledger_commands, listings, validators, at)
+            run_command(s, bundle, commands, ledger_commands, listings, validators, parts, at)
             cursor[1] += records(commands[at])
         cursor[0] += 1
         cursor[1] = 0

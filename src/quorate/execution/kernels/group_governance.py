@@ -22,6 +22,7 @@ from quorate.execution.kernels.signatures import (
     RECORD,
     VALIDATOR_ROW,
 )
+from quorate.execution.kernels.smiles import vote_smile
 from quorate.types.codes import Op
 
 i8 = np.int64
@@ -29,6 +30,7 @@ OP_STATUS = int(Op.SET_STATUS)
 OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
 OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
 OP_VALIDATOR, OP_VOTE = int(Op.SET_VALIDATOR), int(Op.VOTE_PRICE)
+OP_VOTE_SMILE = int(Op.VOTE_SMILE)
 
 
 @linked(INT64(RECORD, INT64, BUNDLE_ROW, COMMAND_ROW, LISTING_ROW, VALIDATOR_ROW))
@@ -40,6 +42,8 @@ def run_governance_op(s, op, bundle, command, more, validator):
         return set_mark(s, signer, market, command["price"])
     if op == OP_VOTE:
         return vote_price(s, signer, market, command["price"], command["size"])
+    if op == OP_VOTE_SMILE:
+        return vote_smile(s, signer, command)
     if op == OP_STATUS:
         return set_status(s, signer, market, i8(command["side"]))
     if op == OP_FEE:

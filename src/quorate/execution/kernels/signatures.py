@@ -8,6 +8,7 @@ from quorate.types.records import (
     COMMAND,
     LEDGER_COMMAND,
     LISTING_CONTINUATION,
+    PRODUCT_WORDS_PART,
     VALIDATOR_COMMAND,
 )
 
@@ -16,7 +17,7 @@ INT64 = numba.types.int64
 INT64S = numba.types.int64[::1]
 BUNDLE_ROW = numba.from_dtype(ADMITTED)
 BUNDLES = BUNDLE_ROW[::1]
-# Four readings of the same bytes.
+# Five readings of the same bytes.
 COMMAND_ROW = numba.from_dtype(COMMAND)
 LEDGER_ROW = numba.from_dtype(LEDGER_COMMAND)
 LISTING_ROW = numba.from_dtype(LISTING_CONTINUATION)
@@ -25,3 +26,4 @@ COMMANDS = COMMAND_ROW[::1]
 LEDGER_COMMANDS = LEDGER_ROW[::1]
 LISTINGS = LISTING_ROW[::1]
 VALIDATOR_COMMANDS = VALIDATOR_ROW[::1]
+PRODUCT_PARTS_READ = numba.from_dtype(PRODUCT_WORDS_PART)[::1]

@@ -1,0 +1,27 @@
+"""Functions of their own for what lists a product: to compile and to check a payoff.
+
+They work on the payoff scratch of the state, and are linked: the compiler of payoffs is compiled
+once.
+"""
+
+import numba
+
+from quorate.compiled import linked
+from quorate.execution.kernels.signatures import RECORD
+from quorate.instruments.payoff.kernels import check, compile_text
+
+INT64 = numba.types.int64
+
+
+@linked(INT64(RECORD, INT64))
+def text_compiled(s, text_bytes):
+    """Compile `payoff_text` into `payoff_code` and `payoff_places`; see `compile_text`."""
+    work = s.payoff_work
+    return compile_text(s.payoff_text, text_bytes, s.payoff_code, s.payoff_places, work)
+
+
+@linked(INT64(RECORD, INT64, INT64, INT64))
+def code_checked(s, count, low, high):
+    """Check `payoff_code` under the declared ranges and bounds; see `check`."""
+    lows, highs = s.payoff_lows, s.payoff_highs
+    return check(s.payoff_code, count, lows, highs, low, high, s.payoff_work, s.payoff_out)
