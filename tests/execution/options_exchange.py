@@ -13,6 +13,7 @@ from quorate.execution.spec.options_rows import Expiry
 from quorate.instruments.payoff.language import declared, parse
 from quorate.types.blocks import MarketSpec
 from quorate.types.clearing import RISK_PARAMETERS
+from quorate.types.clearing_spec import GlobalSpec
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import EXPIRIES_MAX, PAYOFF_CODE_MAX, VOTERS_MAX
 from quorate.types.options_codes import ExpiryState, ObservationRule
@@ -22,6 +23,8 @@ from tests.execution.exchange import USD
 
 SERIES = 4
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+NUMBERS = GlobalSpec()
+LEAST_MS = NUMBERS.listing_least_ms
 PRICES = (1, 1_000_000)
 HIGH = 1_000_000
 Ranges = Mapping[str, tuple[int, int]]

@@ -9,9 +9,6 @@ from quorate.codec.options_commands import SetSeries
 from quorate.types.clearing import RISK_PARAMETERS
 from quorate.types.codes import MarketStatus, Reject
 from quorate.types.limits import (
-    FIXING_SAMPLE_MS,
-    FIXING_SAMPLES,
-    LISTING_LEAST_MS,
     OPTION_MS_MAX,
     PAYOFF_SAMPLES_MAX,
     VOTERS_MAX,
@@ -23,6 +20,8 @@ from tests.execution.exchange import PERP, SPOT
 from tests.execution.options_exchange import (
     DAY_MS,
     HOUR_MS,
+    LEAST_MS,
+    NUMBERS,
     PRICES,
     SERIES,
     SPEC,
@@ -88,8 +87,8 @@ def test_a_series_and_its_expiry(desk: Desk) -> None:
     assert (expiry.state, expiry.feed, expiry.series_count) == (ExpiryState.OPEN, 0, 1)
     assert expiry.expiry_ms == row.expiry_ms
     # The window of the fixing: its samples are the multiples behind its begin, the last at expiry.
-    samples = range(expiry.fix_next_ms, expiry.expiry_ms + 1, FIXING_SAMPLE_MS)
-    assert len(samples) == FIXING_SAMPLES and samples[-1] == expiry.expiry_ms
+    samples = range(expiry.fix_next_ms, expiry.expiry_ms + 1, NUMBERS.fixing_sample_ms)
+    assert len(samples) == 450 and samples[-1] == expiry.expiry_ms
     ledger = desk.ledger()
     assert (ledger.series_high, ledger.series_live) == (SERIES + 1, 1)
     assert (ledger.expiries_high, ledger.smile_votes_high) == (1, VOTERS_MAX)
@@ -116,20 +115,20 @@ def test_each_refusal_of_a_series() -> None:
         for value in (1, -1):
             wrong = replace(sound, **{name: value})
             assert x.governs(wrong) == R.SERIES_PARAMETER_OUT_OF_RANGE
-    least, most = x.time_ms + LISTING_LEAST_MS, x.time_ms + OPTION_MS_MAX
+    least, most = x.time_ms + LEAST_MS, x.time_ms + OPTION_MS_MAX
     for expiry_ms in (0, 1, least + 1_000 - 1, most + 10_000, 2**63 - 1):
         assert x.governs(replace(sound, expiry_ms=expiry_ms)) == R.EXPIRY_OUT_OF_RANGE
-    assert x.governs(replace(sound, expiry_ms=x.time_ms + LISTING_LEAST_MS + 1_000)) == R.OK
+    assert x.governs(replace(sound, expiry_ms=x.time_ms + LEAST_MS + 1_000)) == R.OK
     assert x.governs(sound) == R.SERIES_ALREADY_SET
 
 
 def test_an_expiry_at_both_ends() -> None:
     x = Desk()
     x.ok("governance", product(0))
-    for slot, ahead_ms in ((4, LISTING_LEAST_MS), (5, OPTION_MS_MAX)):
+    for slot, ahead_ms in ((4, LEAST_MS), (5, OPTION_MS_MAX)):
         x.market_made(slot)
         at_ms = x.time_ms + 1_000  # of the block that follows
-        beyond = -1 if ahead_ms == LISTING_LEAST_MS else 1_001
+        beyond = -1 if ahead_ms == LEAST_MS else 1_001
         wrong = SetSeries(slot, 0, at_ms + ahead_ms + beyond, strike=1)
         assert x.governs(wrong) == R.EXPIRY_OUT_OF_RANGE
         assert x.governs(replace(wrong, expiry_ms=x.time_ms + 1_000 + ahead_ms)) == R.OK

@@ -15,7 +15,7 @@ from quorate.types.clearing import RISK_PARAMETERS
 from quorate.types.clearing_codes import FeedState
 from quorate.types.codes import MarketStatus, Reject
 from quorate.types.limits import (
-    LISTING_LEAST_MS,
+    LISTING_PERIOD_MS_MIN,
     LISTINGS_MAX,
     LISTINGS_PER_TICK,
     MARKETS_MAX,
@@ -29,6 +29,7 @@ from tests.execution.options_exchange import (
     DAY_MS,
     HIGH,
     HOUR_MS,
+    LEAST_MS,
     PRICES,
     SERIES,
     SPEC,
@@ -59,9 +60,8 @@ def test_each_refusal_of_a_rule(desk: Desk) -> None:
     assert x.governs(x.rule(template=2**63 - 1)) == R.MARKET_MUST_EXIST
     assert x.governs(x.rule(template=PERP)) == R.SERIES_NOT_LIVE
     for wrong in (
-        {"period_ms": LISTING_LEAST_MS - 1, "offset_ms": 0},
+        {"period_ms": LISTING_PERIOD_MS_MIN - 1, "offset_ms": 0},
         {"period_ms": OPTION_MS_MAX + 1},
-        {"period_ms": OPTION_MS_MAX, "ahead": 1},
         {"period_ms": 2**63 - 1},
         {"offset_ms": DAY_MS},
         {"ahead": 0},
@@ -73,7 +73,9 @@ def test_each_refusal_of_a_rule(desk: Desk) -> None:
         {"each_side": 2**63 - 1},
     ):
         assert x.governs(x.rule(**wrong)) == R.PARAMETER_OUT_OF_RANGE, wrong
-    assert x.governs(x.rule()) == R.OK
+    long = {"period_ms": OPTION_MS_MAX - LEAST_MS, "ahead": 1}
+    assert x.governs(x.rule(**{**long, "ahead": 2})) == R.EXPIRY_OUT_OF_RANGE
+    assert x.governs(x.rule(**long)) == R.OK
     for number in range(1, LISTINGS_MAX):
         assert x.governs(x.rule(slot=number)) == R.OK
     assert x.governs(x.rule(slot=LISTINGS_MAX)) == R.PARAMETER_OUT_OF_RANGE
@@ -117,7 +119,7 @@ def test_what_a_rule_lists(desk: Desk) -> None:
     assert slots == [5, 6, 7] and {int(event["code"]) for event in found} == {1}
     expiry_ms = int(found[0]["expiry_ms"])
     assert expiry_ms % DAY_MS == 8 * HOUR_MS
-    assert LISTING_LEAST_MS < expiry_ms - desk.time_ms <= LISTING_LEAST_MS + DAY_MS
+    assert LEAST_MS < expiry_ms - desk.time_ms <= LEAST_MS + DAY_MS
     assert [desk.market(slot).name.rstrip(b"\0") for slot in slots] == [
         b"BTC-C-5", b"BTC-C-6", b"BTC-C-7",
     ]  # fmt: skip
@@ -195,7 +197,7 @@ def test_markets_run_out(desk: Desk) -> None:
 
 
 def test_an_expiry_without_a_row_leaves_the_others_their_series(desk: Desk) -> None:
-    expiry_ms = (desk.time_ms + LISTING_LEAST_MS - 8 * HOUR_MS) // DAY_MS * DAY_MS + 8 * HOUR_MS
+    expiry_ms = (desk.time_ms + LEAST_MS - 8 * HOUR_MS) // DAY_MS * DAY_MS + 8 * HOUR_MS
     second = expiry_ms + 2 * DAY_MS
     desk.market_made(5)
     desk.ok("governance", SetSeries(5, 0, second, strike=777))
@@ -210,8 +212,8 @@ def test_an_expiry_without_a_row_leaves_the_others_their_series(desk: Desk) -> N
 class Model:
     """What should be listed, from the words of the rule: no caches, no slots."""
 
-    def __init__(self, there: set[tuple[int, int]]) -> None:
-        self.there = there
+    def __init__(self, there: set[tuple[int, int]], least_ms: int) -> None:
+        self.there, self.least_ms = there, least_ms
 
     def tick(self, time_ms: int, index: int, rules: list[SetListing]) -> list[tuple[int, int]]:
         """(expiry, strike) of the series that one tick lists."""
@@ -222,11 +224,12 @@ class Model:
                 (k * step for k in (index // step, index // step + 1)),
                 key=lambda strike: (-abs(strike - index), strike),
             )
+            first = (time_ms + self.least_ms) // rule.period_ms
             expiries = [
                 k * rule.period_ms + rule.offset_ms
-                for k in range(time_ms // rule.period_ms - 1, time_ms // rule.period_ms + 40)
+                for k in range(first - 2, first + 40)
             ]
-            ahead = [each for each in expiries if each > time_ms + LISTING_LEAST_MS]
+            ahead = [each for each in expiries if each > time_ms + self.least_ms]
             strikes = [middle + k * step for k in range(-32, 33)]
             strikes = [s for s in strikes if abs(s - middle) <= rule.strikes_each_side * step]
             strikes.sort(key=lambda strike: (abs(strike - middle), -strike))
@@ -243,12 +246,12 @@ class Model:
 class Watched(Desk):
     """A desk of which each block is a tick, held against the model."""
 
-    def __init__(self) -> None:
-        super().__init__(house({"tick_ms": 0, "fresh_ms": 6_000}))
+    def __init__(self, least_ms: int) -> None:
+        super().__init__(house({"tick_ms": 0, "fresh_ms": 6_000, "listing_least_ms": least_ms}))
         self.rules: list[SetListing] = []
         self.found = 0
         self.listed()
-        self.model = Model({(self.series().expiry_ms, self.series().strike)})
+        self.model = Model({(self.series().expiry_ms, self.series().strike)}, least_ms)
 
     def rows(self, *bundles: Row, step_ms: int = 1_000) -> Any:
         events = super().rows(*bundles, step_ms=step_ms)
@@ -270,7 +273,8 @@ class Watched(Desk):
 
 def world(seed: int, blocks: int) -> None:
     """Index, time and rules move; in every block the machines and the model list the same."""
-    x, rng, index = Watched(), random.Random(seed), 100_000
+    rng, index = random.Random(seed), 100_000
+    x = Watched(rng.choice([LEAST_MS, 20_000]))
     x.ruled(x.rule())
     x.ruled(x.rule(slot=1, period_ms=2 * HOUR_MS, offset_ms=0))
     for _ in range(blocks):
@@ -284,8 +288,8 @@ def world(seed: int, blocks: int) -> None:
             x.ruled(
                 x.rule(
                     slot=rng.randrange(2),
-                    period_ms=rng.choice([1, 2, 24]) * HOUR_MS,
-                    offset_ms=rng.choice([0, HOUR_MS // 2]),
+                    period_ms=(period_ms := rng.choice([20_000, HOUR_MS, 24 * HOUR_MS])),
+                    offset_ms=rng.choice([0, period_ms // 2]),
                     ahead=rng.choice([1, 2, 5]),
                     step=rng.choice([1_000, 5_000, 50_000]),
                     each_side=rng.choice([0, 1, 4]),
