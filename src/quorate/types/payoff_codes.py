@@ -51,6 +51,22 @@ class Input(IntEnum):
     RATE = 21  # a factor
 
 
+class Observation(IntEnum):
+    """When an index price becomes an observation of a product."""
+
+    NONE = 0  # the payoff names nothing that is observed along the way
+    BLOCK = 1  # every block in which the index is fresh
+    SAMPLED = 2  # the first such block of each interval
+    CLOSE = 3  # the last such block of each interval
+
+
+class Life(IntEnum):
+    """How a series ends."""
+
+    EXPIRING = 0  # it pays at its expiry
+    EVERLASTING = 1  # it never does; holders pay the mark less the payoff each day
+
+
 class Refusal(IntEnum):
     """Why a payoff is not listed. The first half is found in its text, the second in its code."""
 

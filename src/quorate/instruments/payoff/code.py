@@ -159,15 +159,14 @@ def form_refusal(word: int, place: int) -> int:
     return 0
 
 
-def same_code(code: Ints, count: int, other: Ints, other_count: int) -> bool:
-    """Whether two codes are the same, word by word."""
-    if count != other_count:
-        return False
-    different = 0
-    for place in range(count):
+def first_difference(code: Ints, count: int, other: Ints, other_count: int) -> int:
+    """Return the first place at which two codes differ, or -1."""
+    place = 0
+    while place < count and place < other_count:
         if code[place] != other[place]:
-            different += 1
-    return different == 0
+            return place
+        place += 1
+    return -1 if count == other_count else place
 
 
 def count_admitted(count: int) -> bool:
