@@ -14,7 +14,7 @@ from quorate.execution.spec.context import Context, Receipt
 from quorate.execution.spec.governance import governs
 from quorate.execution.spec.options_rows import Product
 from quorate.instruments.payoff import checker, compiler, lexer
-from quorate.instruments.payoff.code import same_code
+from quorate.instruments.payoff.code import first_difference
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import PAYOFF_CODE_MAX, PAYOFF_INPUTS, PRODUCTS_MAX
 from quorate.types.payoff_codes import Refusal
@@ -82,9 +82,9 @@ def product_code(product: Product, receipt: Receipt) -> Reject:
         receipt.filled = places[word] if word >= 0 else -1
         return Reject.PAYOFF_REFUSED
     product.words, product.reach = count, options_rules.reach_of(words, count)
-    if same_code(words, count, CALL, len(CALL)):
+    if first_difference(words, count, CALL, len(CALL)) < 0:
         product.european = 1
-    elif same_code(words, count, PUT, len(PUT)):
+    elif first_difference(words, count, PUT, len(PUT)) < 0:
         product.european = 2
     return Reject.OK
 
