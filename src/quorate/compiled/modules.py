@@ -16,5 +16,6 @@ KERNEL_MODULES: tuple[str, ...] = (
     "quorate.commitment.sha256",
     "quorate.execution.kernels.indexes",
     "quorate.execution.kernels.advice",
+    "quorate.instruments.pricing.kernels",
     "quorate.admission.structure",
 )

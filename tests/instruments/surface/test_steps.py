@@ -126,9 +126,9 @@ def test_marks_of_anything_agree_and_keep_their_bounds(
     renew(*args)
     _, marks = marked(series, [forward, forward], args)
     for (strike, call, at), mark in zip(series, marks, strict=True):
-        intrinsic = max(0, forward - strike if call else strike - forward)
+        least = max(0, forward - strike if call else strike - forward)
         bound = forward if call else strike
-        assert mark == 0 if args[10][at] == 0 else intrinsic <= mark <= max(bound, 1)
+        assert mark == 0 if args[10][at] == 0 else least <= mark <= max(bound, 1)
 
 
 def test_the_rooms_are_as_large_as_their_rules_need() -> None:

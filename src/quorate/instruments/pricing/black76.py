@@ -44,7 +44,7 @@ DAY_MS: Final = 24 * HOUR_MS
 YEAR_MS: Final = 365 * DAY_MS
 TIME_MIN_MS: Final = HOUR_MS
 TIME_MAX_MS: Final = 3 * YEAR_MS
-DEVIATION_MAX_FP: Final = 12 * 2**40  # from here on prices stay: within 2e-9 of their bound
+DEVIATION_MAX_FP: Final = 12 * 2**40  # from here on prices stay, within 6e-9 of their bound
 VOL_CEILING_E9: Final = 2**41  # reaches the largest deviation from an hour on
 
 
@@ -92,11 +92,9 @@ def time_value_q60(distance_q52: int, deviation: int) -> int:
     bell = bell_q56(square, halvings)
     far = mills_q56(half + quotient)
     if h > 0:
-        return ONE_Q60 - product_q52(bell, mills_q56(h) + far) // 2**halvings
-    factor = mills_q56(-h) - far
-    if factor < 0:  # s below 2**-50, where the difference is all rounding
-        return 0
-    return product_q52(bell, factor) // 2**halvings
+        return ONE_Q60 - (product_q52(bell, mills_q56(h) + far) >> halvings)
+    # Above 0: the difference is at least s / (2 + h * h), 2**-47, and either term is off by 2**-52.
+    return product_q52(bell, mills_q56(-h) - far) >> halvings
 
 
 def distance_of_ratio_q52(ratio: int) -> int:
@@ -151,3 +149,42 @@ def price_ticks(forward: int, strike: int, deviation: int, call: bool, up: bool)
     elif not call and strike > forward:
         price += strike - forward
     return price
+
+
+def implied_root_vol_e9(price: int, ratio: int, root_q52: int, call: bool) -> int:
+    """Return the least volatility at which `ratio_price_fp` reaches a price; 0 where none can.
+
+    price and ratio in 2**-40, root as `root_years_q52`. None can for a price on or beyond its
+    bounds; one so near the upper bound that VOL_CEILING falls short of it has the ceiling.
+    """
+    low_price = 0  # of the bounds
+    high_price = ONE if call else ratio
+    if call and ratio < ONE:
+        low_price = ONE - ratio
+    if not call and ratio > ONE:
+        low_price = ratio - ONE
+    if ratio <= 0 or price <= low_price or price >= high_price:
+        return 0
+    otm_call = ratio >= ONE
+    value = price - low_price
+    distance = distance_of_ratio_q52(ratio)
+    weight = ONE if otm_call else ratio
+    below = 0
+    reached = VOL_CEILING_E9
+    for _ in range(41):  # VOL_CEILING is 2**41
+        middle = (below + reached) // 2
+        found = time_value_q60(distance, root_deviation_fp(middle, root_q52))
+        if product_q52(found, weight) // 2**8 >= value:
+            reached = middle
+        else:
+            below = middle
+    return reached
+
+
+def implied_vol_e9(price: int, forward: int, strike: int, time_ms: int, call: bool) -> int:
+    """Return the least volatility at which `price_fp` reaches a price in 2**-40; 0 where none can.
+
+    Re-priced it gives the price back, up to 2**-30 more: a step of 1e-9 in the volatility. For a
+    time from an hour on.
+    """
+    return implied_root_vol_e9(price, ratio_fp(strike, forward), root_years_q52(time_ms), call)

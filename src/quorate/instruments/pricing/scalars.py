@@ -8,10 +8,10 @@ from types import FunctionType
 from typing import Any
 
 from quorate.compiled import helper
-from quorate.instruments.pricing import black76, fixed, normal
+from quorate.instruments.pricing import black76, fixed, greeks, normal
 
 _names: dict[str, Any] = {}
-for _module in (fixed, normal, black76):
+for _module in (fixed, normal, black76, greeks):
     for _name, _value in vars(_module).items():
         if not isinstance(_value, FunctionType):
             _names[_name] = _value
@@ -33,3 +33,8 @@ distance_of_ratio_q52 = _names["distance_of_ratio_q52"]
 ratio_price_fp = _names["ratio_price_fp"]
 price_fp = _names["price_fp"]
 price_ticks = _names["price_ticks"]
+implied_root_vol_e9 = _names["implied_root_vol_e9"]
+implied_vol_e9 = _names["implied_vol_e9"]
+greeks_fill = _names["greeks_fill"]
+ln_fp = _names["ln_fp"]
+exp_fp = _names["exp_fp"]
