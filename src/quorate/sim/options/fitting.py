@@ -3,12 +3,13 @@
 One voter votes what was recorded: at each pillar the volatility between the two strikes beside it,
 none where the chain does not reach. The rule of the surface makes smiles of that; a residual is a
 smile's volatility less the recorded one, at each strike on the side out of the money. Whether the
-smiles admit arbitrage is asked again in floats, on grids finer than any cell of the rule's own test.
+smiles admit arbitrage is asked again in floats, on grids finer than the cells of the rule's test.
 
 With the book the recorded quotes pull as the rule lets them. The chains tell no sizes: each side of
 a quote counts QUOTE_WORTH_E6, a tenth of the depth from which a quote weighs fully.
 """
 
+import itertools
 import math
 import time
 from dataclasses import dataclass, field
@@ -17,9 +18,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from quorate.instruments.pricing.black76 import TIME_MAX_MS, TIME_MIN_MS, YEAR_MS, deviation_fp
+from quorate.instruments.pricing.black76 import (
+    TIME_MAX_MS,
+    TIME_MIN_MS,
+    YEAR_MS,
+    deviation_fp,
+    implied_vol_e9,
+)
 from quorate.instruments.pricing.fixed import ONE
-from quorate.instruments.pricing.black76 import implied_vol_e9
 from quorate.instruments.surface import steps, vol_index, votes
 from quorate.instruments.surface.fit import PILLAR_Z, PILLARS
 from quorate.instruments.surface.kernels import remark, renew
@@ -250,7 +256,7 @@ class Findings:
         """The findings for machines and people."""
         z, residuals = np.array(self.z), np.array(self.residuals)
         buckets = []
-        for low, high in zip(BUCKETS, BUCKETS[1:], strict=False):
+        for low, high in itertools.pairwise(BUCKETS):
             chosen = residuals[(z >= low) & (z < high)]
             if len(chosen):
                 buckets.append({"z_from": low, "z_to": high, **spread(chosen)})
