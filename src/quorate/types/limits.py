@@ -108,6 +108,16 @@ SCAN_CONTINGENCY_MAX_PPM: Final = 2 * PPM  # of a worth, all contingencies toget
 STRIKES_REACH: Final = 6  # payoffs are looked at up to so many times the index
 OPTION_TIME_MAX_MS: Final = 3 * 365 * DAY_MS
 
+# Payoffs (instruments/payoff). A value within +-PAYOFF_VALUE_MAX leaves room for one sum.
+PAYOFF_TEXT_BYTES_MAX: Final = 256
+PAYOFF_CODE_MAX: Final = 64  # instructions of one payoff, and steps of one run
+PAYOFF_DEPTH_MAX: Final = 32  # operators and brackets that are open at once
+PAYOFF_VALUE_MAX: Final = 2**62 - 1  # either sign
+PAYOFF_CONSTANT_MAX: Final = 2**50 - 1
+PAYOFF_INPUTS: Final = 24
+PAYOFF_SAMPLES_MAX: Final = 2**20  # observations of one series
+PAYOFF_RETURN_MAX_PPM: Final = PPM  # one return within `realized`
+
 # Bundles and blocks.
 COMMAND_BYTES: Final = 64
 COMMANDS_PER_BUNDLE_MAX: Final = 1024
@@ -302,3 +312,10 @@ assert SCAN_WORTH_MAX_E6 * (SCAN_FACTOR_MAX_PPM + SCAN_CONTINGENCY_MAX_PPM) // P
 # A share in ppm is taken apart at PPM.
 assert 2 * SCAN_WORTH_MAX_E6 // PPM * 4 * PPM < INT64_MAX and 9 * PPM * PPM < INT64_MAX
 assert PRICE_TICKS_MAX * STRIKES_REACH < INT64_MAX
+# Two values of a payoff can be added, and an instruction word holds its operands and its constant.
+assert 2 * PAYOFF_VALUE_MAX < INT64_MAX and PAYOFF_CONSTANT_MAX < 2**50
+assert PAYOFF_CONSTANT_MAX * 64 * 64 + 64 * 64 < INT64_MAX and PAYOFF_CODE_MAX <= 64
+assert PAYOFF_SAMPLES_MAX * PAYOFF_RETURN_MAX_PPM**2 <= PAYOFF_VALUE_MAX
+assert PRICE_TICKS_MAX <= PAYOFF_CONSTANT_MAX
+# A mean of observations is formed from their sum.
+assert PAYOFF_SAMPLES_MAX * PRICE_TICKS_MAX < PAYOFF_VALUE_MAX
