@@ -100,20 +100,21 @@ def expiry_of(underlying: int, which: int) -> int:
     return underlying * (len(DAYS) + 1) + which
 
 
-def full_world() -> World:
+def full_world(scale: int = 1) -> World:
     """Per underlying a spot (first), a perpetual, and calls and puts of all strikes and expiries.
 
     Rows: underlying * ROWS_EACH + 0 spot, 1 perpetual, then options by expiry, strike, call first.
+    `scale` makes the tick so many times finer, and the lot worth as much less.
     """
     series: list[Row] = []
     expiries = np.zeros((EXPIRIES, at.EXPIRY_FIELDS), dtype=np.int64)
-    for u, index in enumerate(INDEXES):
+    for u, index in enumerate(value * scale for value in INDEXES):
         never = expiry_of(u, len(DAYS))
         series.append(series_row(at.SPOT, u, never, 0, index))
         series.append(series_row(at.PERPETUAL, u, never, 0, index))
         for which, days in enumerate(DAYS):
             e = expiry_of(u, which)
-            expiries[e, at.FORWARD] = index + which
+            expiries[e, at.FORWARD] = index + which * scale
             expiries[e, at.TIME_MS] = days * DAY_MS
             expiries[e, at.VARIABLE_PPM] = PPM
             for strike in STRIKES:
@@ -122,10 +123,10 @@ def full_world() -> World:
                     series.append(series_row(kind, u, e, index * strike // 100, 0, vol_e9))
         expiries[never, at.FORWARD] = index
     table = np.array(series, dtype=np.int64)
-    for expiry in range(EXPIRIES):
-        marking.expiry_terms(expiries, expiry)
+    table[:, at.QUANTUM_E6] //= scale
+    table[:, at.PAYOFF_MAX] *= scale
     marking.fill_marks(table, len(table), expiries)
-    underlyings = np.array([(index, 0) for index in INDEXES], dtype=np.int64)
+    underlyings = np.array([(index * scale, 0) for index in INDEXES], dtype=np.int64)
     return World(table, underlyings, expiries)
 
 

@@ -8,11 +8,25 @@ from types import FunctionType
 from typing import Any
 
 from quorate.compiled import helper, kernel
-from quorate.instruments.margin import layout, marking, portfolio, rules, shocks, standard
+from quorate.instruments.margin import (
+    exotics,
+    hedging,
+    layout,
+    liquidation,
+    marking,
+    portfolio,
+    rules,
+    shocks,
+    standard,
+)
+from quorate.instruments.payoff.kernels import payoff_ticks
 from quorate.instruments.pricing import black76, fixed, normal
 
-_names: dict[str, Any] = {}
-for _module in (fixed, normal, black76, layout, rules, shocks, marking, standard, portfolio):
+_names: dict[str, Any] = {"payoff_ticks": payoff_ticks}
+for _module in (
+    fixed, normal, black76, layout, rules, shocks, marking, exotics, standard, portfolio,
+    liquidation, hedging,
+):  # fmt: skip
     for _name, _value in vars(_module).items():
         if _name.startswith("__"):
             continue
@@ -27,6 +41,8 @@ _standard_margin = _names["standard_margin"]
 _portfolio_margin = _names["portfolio_margin"]
 _fill_worths = _names["fill_worths"]
 _fill_marks = _names["fill_marks"]
+_fill_exotic = _names["fill_exotic"]
+_hedge_lots = _names["hedge_lots"]
 
 _A1 = "int64[::1]"
 _A2 = "int64[:, ::1]"
@@ -91,3 +107,36 @@ def remark(series: Any, count: int, expiries: Any, worths: Any) -> None:
 def mark(series: Any, count: int, expiries: Any) -> None:
     """Write the marks of European options by their volatilities; as `marking.fill_marks`."""
     _fill_marks(series, count, expiries)
+
+
+@kernel(
+    f"void({_A2}, {_A2}, {_A2}, int64, {_A1}, int64, {_A1}, {_A1}, {_A1}, int64, {_A1}, {_A1},"
+    f" {_A1})"
+)
+def remark_exotic(
+    series: Any, expiries: Any, worths: Any, row: int, code: Any, count: int, lows: Any,
+    highs: Any, inputs: Any, remaining: int, prices: Any, state: Any, values: Any,
+) -> None:  # fmt: skip
+    """Write the row of one exotic; as `exotics.fill_exotic`."""
+    _fill_exotic(
+        series, expiries, worths, row, code, count, lows, highs, inputs, remaining, prices, state,
+        values,
+    )  # fmt: skip
+
+
+@kernel(
+    f"int64({_A2}, int64, int64, {_A2}, {_A2}, {_A2}, {_A2}, {_A1}, {_A1},"
+    f" {_A2}, {_A2}, {_A1}, {_A1}, {_A1}, {_A1})"
+)
+def hedge(
+    legs: Any, count: int, perpetual: int, series: Any, underlyings: Any, expiries: Any,
+    worths: Any, groups: Any, p: Any, values: Any, outcomes: Any, marks: Any, touched: Any,
+    results: Any, requirements: Any,
+) -> int:  # fmt: skip
+    """Lots of the perpetual that lower maintenance most; as `hedging.hedge_lots`."""
+    tables = (series, underlyings, expiries, worths)
+    lots: int = _hedge_lots(
+        legs, count, perpetual, tables, groups, p, values, outcomes, marks, touched, results,
+        requirements,
+    )  # fmt: skip
+    return lots

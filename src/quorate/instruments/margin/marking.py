@@ -119,7 +119,12 @@ def fill_worths(series: Any, count: int, expiries: Any, worths: Any) -> None:
 
 
 def fill_marks(series: Any, count: int, expiries: Any) -> None:
-    """Write the mark of each European option by its volatility, rounded down, at least a tick."""
+    """Write the mark of each European option by its volatility, rounded down, at least a tick.
+
+    It writes the terms of all expiries first, as `fill_worths` does.
+    """
+    for expiry in range(len(expiries)):
+        expiry_terms(expiries, expiry)
     for row in range(count):
         kind = int(series[row, KIND])
         if is_option(kind):
