@@ -1,0 +1,1 @@
+"""Recorded option chains, and what they say about the rules."""
