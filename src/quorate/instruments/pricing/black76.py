@@ -44,7 +44,7 @@ DAY_MS: Final = 24 * HOUR_MS
 YEAR_MS: Final = 365 * DAY_MS
 TIME_MIN_MS: Final = HOUR_MS
 TIME_MAX_MS: Final = 3 * YEAR_MS
-DEVIATION_MAX_FP: Final = 12 * 2**40  # from here on prices stay: within 2e-9 of their bound
+DEVIATION_MAX_FP: Final = 12 * 2**40  # from here on prices stay, within 6e-9 of their bound
 VOL_CEILING_E9: Final = 2**41  # reaches the largest deviation from an hour on
 
 
@@ -92,11 +92,9 @@ def time_value_q60(distance_q52: int, deviation: int) -> int:
     bell = bell_q56(square, halvings)
     far = mills_q56(half + quotient)
     if h > 0:
-        return ONE_Q60 - product_q52(bell, mills_q56(h) + far) // 2**halvings
-    factor = mills_q56(-h) - far
-    if factor < 0:  # s below 2**-50, where the difference is all rounding
-        return 0
-    return product_q52(bell, factor) // 2**halvings
+        return ONE_Q60 - (product_q52(bell, mills_q56(h) + far) >> halvings)
+    # Above 0: the difference is at least s / (2 + h * h), 2**-47, and either term is off by 2**-52.
+    return product_q52(bell, mills_q56(-h) - far) >> halvings
 
 
 def distance_of_ratio_q52(ratio: int) -> int:

@@ -106,17 +106,16 @@ def greeks_fill(
     square = half_square_q52(h)
     halvings = octaves(square)
     bell = bell_q56(square, halvings)
-    octave = 2**halvings
     far = mills_q56(half + quotient)
     near = mills_q56(h if h > 0 else -h)
     if h > 0:
-        value = ONE_Q60 - product_q52(bell, near + far) // octave
+        value = ONE_Q60 - (product_q52(bell, near + far) >> halvings)
     else:
-        value = product_q52(bell, near - far) // octave if near > far else 0
-    density = bell // octave
+        value = product_q52(bell, near - far) >> halvings
+    density = bell >> halvings
     if ratio >= ONE:
         price = value // 2**20
-        tail = product_q52(bell, near) // octave // 2**4
+        tail = product_q52(bell, near) >> (halvings + 4)
         delta = (ONE_Q56 - tail if h > 0 else tail) // 2**16
     else:
         price = product_q52(value, ratio) // 2**8
