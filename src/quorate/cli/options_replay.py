@@ -7,14 +7,17 @@ from typing import Any
 import typer
 
 from quorate.cli.console import USERS_MISTAKE, end, errors_named, print_json, refuse_unwritable
+from quorate.cli.options_reprice import THROUGH
 
 
-def replayed(folder: Path, accounts: int, seed: int, most: int) -> dict[str, Any]:
-    """Read the chains and follow the accounts. Raises ChainRefused."""
+def replayed(folder: Path, through: str, accounts: int, seed: int) -> dict[str, Any]:
+    """Read the chains and follow the accounts. Raises FileRefused."""
+    from quorate.cli.warm import warmed
     from quorate.sim.options.chains import chains
 
-    read = chains(folder, most)
-    from quorate.sim.options.crash import replay  # its kernels are compiled for good files alone
+    read = chains(folder, through)
+    warmed()  # for good files alone
+    from quorate.sim.options.crash import replay
 
     return replay(read, accounts, seed)
 
@@ -22,12 +25,12 @@ def replayed(folder: Path, accounts: int, seed: int, most: int) -> dict[str, Any
 def shown(report: dict[str, Any]) -> None:
     """Print what was found for people."""
     for chain in report["chains"]:
-        index = ", ".join(f"{coin} {price:,.0f}" for coin, price in sorted(chain["index"].items()))
+        index = ", ".join(f"{c} {e6 / 1e6:,.0f}" for c, e6 in sorted(chain["index_e6"].items()))
         hit = ", ".join(
-            f"{name} {report['summary'][name]['by_chain'][chain['file']]}"
+            f"{name} {report['summary'][name]['by_chain'][chain['stamp']]}"
             for name in ("standard", "portfolio")
         )
-        print(f"{chain['file'][25:41]}  {index:24}  liquidated: {hit}")
+        print(f"{chain['stamp']}  {index:24}  liquidated: {hit}")
     for name in ("standard", "portfolio"):
         found = report["summary"][name]
         print(
@@ -42,23 +45,23 @@ def shown(report: dict[str, Any]) -> None:
 
 
 def command(
-    folder: Path = typer.Argument(..., help="Folder of recorded option chains."),
+    folder: Path = typer.Argument(..., metavar="DIR", help="Folder of recorded option chains."),
     json_out: Path | None = typer.Option(None, "--json", help="Write the report there; - prints."),
     accounts: int = typer.Option(240, min=1, max=100_000, help="Accounts to draw."),
     seed: int = typer.Option(1, help="By which they are drawn."),
-    chains: int = typer.Option(9, min=2, help="How many chains, from the first on."),
+    through: str = typer.Option(THROUGH, help="Stamp of the last chain; later ones are left."),
 ) -> None:
     """Follow seeded portfolios through recorded chains under standard and portfolio margin."""
     if not folder.is_dir():
         end(USERS_MISTAKE, f"{folder} is not a folder; name one of recorded option chains.")
     if json_out is not None and str(json_out) != "-":
         refuse_unwritable("--json", json_out)
-    from quorate.sim.options.chains import ChainRefused
+    from quorate.sim.replays.read import FileRefused
 
     with errors_named():
         try:
-            report = replayed(folder, accounts, seed, chains)
-        except ChainRefused as error:
+            report = replayed(folder, through, accounts, seed)
+        except FileRefused as error:
             end(USERS_MISTAKE, str(error))
     if json_out is not None and str(json_out) == "-":
         print_json(report)

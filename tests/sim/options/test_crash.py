@@ -1,13 +1,16 @@
 """The replay of margin through the recorded crash, its liquidations found again with QuantLib."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from quorate.cli.options_reprice import THROUGH
 from quorate.sim.options import accounts as drawing
 from quorate.sim.options import crash
-from quorate.sim.options.chains import Chain, ChainRefused, chains
+from quorate.sim.options.chains import Chain, chains
+from quorate.sim.replays.read import FileRefused
 from tests.instruments.margin import oracle
 
 SNAPSHOTS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "options" / "snapshots"
@@ -21,7 +24,7 @@ def recorded() -> list[Chain]:
     """The recorded chains through the crash."""
     if not SNAPSHOTS.is_dir():
         pytest.skip("The recorded option chains are not beside this checkout (../shared/data).")
-    return chains(SNAPSHOTS, crash.CHAINS)
+    return chains(SNAPSHOTS, THROUGH)
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +33,20 @@ def report(recorded: list[Chain]) -> dict[str, Any]:
     return crash.replay(recorded, ACCOUNTS, 1)
 
 
+def floats(amounts_e6: Mapping[str, int]) -> dict[str, float]:
+    """Amounts in whole units."""
+    return {name: amount / 1e6 for name, amount in amounts_e6.items()}
+
+
 def market_of(chain: Chain) -> oracle.Market:
     """The market of one chain for the oracle; a perpetual's scan starts from its own price."""
     forward, days = {}, {}
     for quote in chain.quotes.values():
-        name = f"{quote.coin}{quote.expiry_ms}"
-        forward[name] = quote.forward
+        name = f"{quote.currency}{quote.expiry_ms}"
+        forward[name] = quote.forward_e6 / 1e6
         days[name] = (quote.expiry_ms - chain.time_ms) / 86_400_000
     return oracle.Market(
-        dict(chain.index), forward, days, perpetual=dict(chain.perpetual),
+        floats(chain.index_e6), forward, days, perpetual=floats(chain.perpetual_e6),
         offset=crash.GROUP_OFFSET_PPM / 1e6,
     )  # fmt: skip
 
@@ -51,7 +59,9 @@ def legs_of(row: dict[str, Any], chain: Chain) -> oracle.Legs:
             legs.append((oracle.Linear(name.split("-")[0]), lots / 100))
         else:
             q = chain.quotes[name]
-            what = oracle.Option(q.coin, f"{q.coin}{q.expiry_ms}", q.strike, q.call, q.vol)
+            expiry = f"{q.currency}{q.expiry_ms}"
+            strike, vol = q.strike_e6 / 1e6, q.vol_e9 / 1e9
+            what = oracle.Option(q.currency, expiry, strike, q.call, vol)
             legs.append((what, lots / 100))
     return legs
 
@@ -72,13 +82,13 @@ def test_liquidations_are_found_again_with_quantlib(
             kept = rule(legs, market)[1]
             equity = row["cash_e6"] / 1e6 + worth
             gross = sum(abs(lots) * market.index[what.underlying] for what, lots in legs)
-            if row["liquidated_at"] == chain.file:
+            if row["liquidated_at"] == chain.stamp:
                 assert equity == pytest.approx(row["equity_e6"] / 1e6, abs=NEAR * gross)
                 assert kept == pytest.approx(row["maintenance_e6"] / 1e6, abs=NEAR * gross)
             if found is None and abs(equity - kept) <= NEAR * gross:
                 sure = False
             if found is None and equity < kept:
-                found = chain.file
+                found = chain.stamp
         if sure:
             assert found == row["liquidated_at"], row
             hit += found is not None
@@ -100,14 +110,14 @@ def test_nobody_is_below_maintenance_at_the_start_and_all_are_counted(
     for name in crash.REGIMES:
         found = report["summary"][name]
         assert found["accounts"] == ACCOUNTS
-        assert found["by_chain"][recorded[0].file] == 0
+        assert found["by_chain"][recorded[0].stamp] == 0
         assert sum(found["by_chain"].values()) == found["liquidated"]
         assert sum(found["by_style"].values()) == found["liquidated"]
 
 
 def test_bad_folders_and_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ChainRefused, match="holds no file"):
-        chains(tmp_path, 9)
+    with pytest.raises(FileRefused, match="holds no"):
+        chains(tmp_path, THROUGH)
     (tmp_path / "deribit_options_snapshot_1.csv.gz").write_bytes(b"no gzip")
-    with pytest.raises(ChainRefused, match="is not a recorded option chain"):
-        chains(tmp_path, 9)
+    with pytest.raises(FileRefused, match="deribit_options_snapshot_1"):
+        chains(tmp_path, THROUGH)

@@ -51,18 +51,20 @@ VOL_CEILING_E9: Final = 2**41  # reaches the largest deviation from an hour on
 def root_deviation_fp(vol_e9: int, root_q52: int) -> int:
     """Return sigma times a root of time (`root_years_q52`) in 2**-40, floored.
 
-    At most DEVIATION_MAX_FP and at least 1. Bounds: 0 <= root < 2**56.
+    At most DEVIATION_MAX_FP and at least 1. Bound: 0 <= root < 2**55.
     """
     vol = vol_e9
     if vol < 1:
         vol = 1
     if vol > VOL_CEILING_E9:
         vol = VOL_CEILING_E9
-    # The root in halves of 26 bits: vol * root // 2**26 is exact.
+    # vol * root // 2**26, exact: the root in halves of 26 bits, the volatility in 28 and 13.
     root_high = root_q52 // 2**26
+    root_low = root_q52 % 2**26
     if vol // 2**9 * root_high >= 12 * 10**9 * 2**17:  # below 2**62
         return DEVIATION_MAX_FP
-    scaled = vol * root_high + vol * (root_q52 % 2**26) // 2**26
+    low = (vol // 2**13 * root_low + vol % 2**13 * root_low // 2**13) // 2**13
+    scaled = vol * root_high + low  # below 2**60
     # Times 2**14 / 10**9 is 32 / 5**9: quotient and rest apart.
     found = scaled // 5**9 * 2**5 + scaled % 5**9 * 2**5 // 5**9
     if found > DEVIATION_MAX_FP:

@@ -32,8 +32,9 @@ THETA: Final = 4
 RHO: Final = 5
 COLUMNS: Final = 6
 
+SECOND_MS: Final = 1000
 GAMMA_MAX_FP: Final = 2**60
-RHO_PRICE_MAX_FP: Final = 2**56
+RHO_PRICE_MAX_FP: Final = 2**54
 
 
 def gamma_fp(density_q56: int, deviation: int) -> int:
@@ -54,14 +55,21 @@ def vega_fp(density_q56: int, root_q52: int) -> int:
 
 
 def theta_fp(density_q56: int, deviation: int, time_ms: int) -> int:
-    """Return -n(d1) * s / (2 * days) in 2**-40, rounded towards 0; 0 < time < 2**37 ms."""
+    """Return -n(d1) * s / (2 * days) in 2**-40, rounded towards 0; time below 2**37 ms.
+
+    A time of less than a second counts as one.
+    """
     loss = product_q52(density_q56, deviation * 2**12) // 2**16
+    time = time_ms if time_ms > SECOND_MS else SECOND_MS
     half_day = DAY_MS // 2
-    return -(loss // time_ms * half_day + loss % time_ms * half_day // time_ms)
+    return -(loss // time * half_day + loss % time * half_day // time)
 
 
 def rho_fp(price_fp: int, root_q52: int) -> int:
-    """Return -price * tau in 2**-40; a price beyond RHO_PRICE_MAX_FP counts as that."""
+    """Return -price * tau in 2**-40; a price beyond RHO_PRICE_MAX_FP counts as that.
+
+    root as `root_years_q52`, below 2**55.
+    """
     price = price_fp if price_fp < RHO_PRICE_MAX_FP else RHO_PRICE_MAX_FP
     return -product_q52(price, product_q52(root_q52, root_q52))
 

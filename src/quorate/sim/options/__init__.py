@@ -1,1 +1,1 @@
-"""Recorded option chains, and what they say about the rules."""
+"""Recorded option chains: reading them, and pricing them anew."""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from quorate.sim.options.chains import Chain, Quote
+from quorate.sim.options.chains import Chain
+from quorate.sim.options.snapshots import RecordedOption
 
 LOTS_MAX: Final = 500  # hundredths of a coin
 PERPETUAL: Final = "{coin}-PERPETUAL"
@@ -30,10 +31,10 @@ class Chooser:
     def __init__(self, chain: Chain, names: Sequence[str], rng: random.Random) -> None:
         self.chain = chain
         self.rng = rng
-        self.by_expiry: dict[tuple[str, int], list[Quote]] = {}
+        self.by_expiry: dict[tuple[str, int], list[RecordedOption]] = {}
         for name in names:
             quote = chain.quotes[name]
-            self.by_expiry.setdefault((quote.coin, quote.expiry_ms), []).append(quote)
+            self.by_expiry.setdefault((quote.currency, quote.expiry_ms), []).append(quote)
         self.keys = sorted(key for key, quotes in self.by_expiry.items() if len(quotes) >= 8)
 
     def expiry(self, coin: str) -> tuple[str, int]:
@@ -43,7 +44,7 @@ class Chooser:
     def near(self, key: tuple[str, int], moneyness: float, call: bool) -> str:
         """Name of the option whose strike is nearest to moneyness * forward."""
         quotes = [quote for quote in self.by_expiry[key] if quote.call == call]
-        best = min(quotes, key=lambda quote: abs(quote.strike - moneyness * quote.forward))
+        best = min(quotes, key=lambda quote: abs(quote.strike_e6 - moneyness * quote.forward_e6))
         return best.name
 
 
@@ -94,7 +95,7 @@ def legs_of(style: str, choose: Chooser, coin: str, lots: int) -> dict[str, int]
         add(choose.near(key, 1, True), lots)
     else:  # relative value: the same short put in one coin against a long one in the other
         other_coin = "ETH" if coin == "BTC" else "BTC"
-        ratio = choose.chain.index[coin] / choose.chain.index[other_coin]
+        ratio = choose.chain.index_e6[coin] / choose.chain.index_e6[other_coin]
         add(choose.near(key, 1 - wide, False), -lots)
         add(choose.near(choose.expiry(other_coin), 1 - wide, False), max(1, round(lots * ratio)))
     return {name: signed for name, signed in legs.items() if signed}

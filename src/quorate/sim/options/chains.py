@@ -1,98 +1,71 @@
-"""Read recorded option chains: CSV files of one moment each, and the perpetuals' prices then.
+"""Recorded option chains with the perpetuals' prices of the same moments.
 
-The columns are those of Deribit's snapshots. Options there are settled in coin; what is read is the
-volatility, the forward and the index, with which an option settled in the quote is priced.
+The prices lie in a table of their own, beside the folder of the chains or in it; where a chain is
+not in the table, the index stands for the perpetual.
 """
 
-import csv
-import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-PATTERN: Final = "deribit_options_snapshot_*.csv.gz"
+from quorate.sim.options.snapshots import RecordedOption, snapshot_paths, snapshot_read
+from quorate.sim.options.snapshots import rounded as number
+from quorate.sim.replays.read import records, split
+
 PERPETUALS: Final = "deribit_perpetual_prices_*.csv.gz"
-
-
-class ChainRefused(ValueError):
-    """A folder or a file that cannot be used. The message is one sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """One option at one moment. Prices in the quote, volatility per year, 1.0 is 100 %."""
-
-    name: str
-    coin: str
-    expiry_ms: int
-    strike: float
-    call: bool
-    forward: float
-    vol: float
+HEADER: Final = (
+    "snapshot_file,snapshot_timestamp_ms,obs_datetime,coin,instrument_name,candle_found,"
+    "candle_tick_ms,candle_open_time_ms,candle_close_time_ms,candle_gap_open_seconds,"
+    "candle_gap_close_seconds,candle_price_choice,candle_price_timestamp_ms,"
+    "candle_price_gap_seconds,candle_open,candle_high,candle_low,candle_close,candle_volume,"
+    "candle_cost,accepted_under_max_gap,candle_resolution,candle_price_used,"
+    "perp_futures_mark_price,perp_futures_best_bid,perp_futures_best_ask,data_source"
+)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """All options at one moment."""
+    """All options at one moment, by name; index and perpetual by coin, in 1e-6 of the quote."""
 
-    file: str
+    stamp: str
     time_ms: int
-    quotes: Mapping[str, Quote]
-    index: Mapping[str, float]
-    perpetual: Mapping[str, float]
+    quotes: Mapping[str, RecordedOption]
+    index_e6: Mapping[str, int]
+    perpetual_e6: Mapping[str, int]
 
 
-def time_ms_of(text: str) -> int:
-    """Milliseconds of an ISO 8601 time."""
-    return round(datetime.fromisoformat(text).timestamp() * 1_000)
+def perpetual_of(line: str) -> tuple[str, str, int]:
+    """Read one price: the chain's stamp, the coin, 1e-6 of the quote. Raises LineRefused."""
+    row = dict(zip(HEADER.split(","), split(line, HEADER.count(",") + 1), strict=True))
+    stamp = row["snapshot_file"].rsplit("_", 1)[-1].removesuffix(".csv")
+    return stamp, row["coin"], number(row["candle_price_used"], 6, "candle_price_used")
 
 
-def perpetual_prices(folder: Path) -> dict[tuple[str, str], float]:
-    """Price of each perpetual by snapshot file and coin; the table lies beside the folder."""
-    found: dict[tuple[str, str], float] = {}
+def perpetual_prices(folder: Path) -> dict[tuple[str, str], int]:
+    """Price of each perpetual by stamp and coin. Raises FileRefused."""
+    found: dict[tuple[str, str], int] = {}
     for path in sorted((*folder.glob(PERPETUALS), *folder.parent.glob(PERPETUALS))):
-        with gzip.open(path, "rt", newline="") as lines:
-            for row in csv.DictReader(lines):
-                price = float(row["candle_price_used"])
-                found[row["snapshot_file"], row["coin"]] = price
+        for stamp, coin, price_e6 in records(path, perpetual_of, HEADER):
+            found[stamp, coin] = price_e6
     return found
 
 
-def chain(path: Path, perpetuals: Mapping[tuple[str, str], float]) -> Chain:
-    """Read one file. Raises ChainRefused."""
-    quotes: dict[str, Quote] = {}
-    index: dict[str, float] = {}
-    time_ms = 0
-    try:
-        with gzip.open(path, "rt", newline="") as lines:
-            for row in csv.DictReader(lines):
-                coin = row["currency"]
-                time_ms = time_ms_of(row["timestamp"])
-                index[coin] = float(row["index_price"])
-                quotes[row["instrument_name"]] = Quote(
-                    name=row["instrument_name"],
-                    coin=coin,
-                    expiry_ms=time_ms_of(row["expiry_datetime"]),
-                    strike=float(row["strike"]),
-                    call=row["option_type"] == "call",
-                    forward=float(row["futures_price"]),
-                    vol=float(row["implied_volatility"]),
-                )
-    except (OSError, KeyError, ValueError) as error:
-        raise ChainRefused(f"{path.name} is not a recorded option chain: {error}.") from error
-    if not quotes:
-        raise ChainRefused(f"{path.name} holds no option.")
-    plain = path.name.removesuffix(".gz")
-    perpetual = {coin: perpetuals.get((plain, coin), index[coin]) for coin in index}
-    return Chain(plain, time_ms, quotes, index, perpetual)
-
-
-def chains(folder: Path, most: int) -> list[Chain]:
-    """Read the first `most` recorded chains of a folder, in time order. Raises ChainRefused."""
-    paths = sorted(folder.glob(PATTERN))[:most]
-    if not paths:
-        raise ChainRefused(f"{folder} holds no file {PATTERN}.")
+def chains(folder: Path, through: str) -> list[Chain]:
+    """Read the chains whose stamp is at most `through`, oldest first. Raises FileRefused."""
+    paths = snapshot_paths(folder, through)
     perpetuals = perpetual_prices(folder)
-    return [chain(path, perpetuals) for path in paths]
+    found = []
+    for path in paths:
+        snapshot = snapshot_read(path)
+        index_e6 = {option.currency: option.index_e6 for option in snapshot.options}
+        found.append(
+            Chain(
+                snapshot.stamp,
+                max(option.now_ms for option in snapshot.options),
+                {option.name: option for option in snapshot.options},
+                index_e6,
+                {c: perpetuals.get((snapshot.stamp, c), index_e6[c]) for c in index_e6},
+            )
+        )
+    return found

@@ -25,12 +25,11 @@ from quorate.sim.options.chains import Chain
 from quorate.types.limits import LEGS_MAX, PPM
 
 COINS: Final = ("BTC", "ETH")
-TICKS: Final = 100  # in one unit of the quote
+TICK_E6: Final = 10_000  # of the quote
 QUANTUM_E6: Final = 100  # a tick times a lot, in 1e-6 of the quote
 PAYOFFS_REACH: Final = 16  # the highest payoff, in indexes of the first chain
 GROUP_OFFSET_PPM: Final = 500_000
 REGIMES: Final = ("standard", "portfolio")
-CHAINS: Final = 9  # through the crash of 2026-02-05, to 04:30 UTC of the day after
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,17 @@ class Standing:
     maintenance_e6: int
 
 
+def ticks(amount_e6: int) -> int:
+    """A price in ticks, rounded to the nearest."""
+    return round(amount_e6 / TICK_E6)
+
+
 class Venue:
     """The margin arrays of one chain, for the instruments that all chains have."""
 
     def __init__(self, chain: Chain, names: Sequence[str], payoffs_max: dict[str, int]) -> None:
         quotes = [chain.quotes[name] for name in names]
-        dated = sorted({(quote.coin, quote.expiry_ms) for quote in quotes})
+        dated = sorted({(quote.currency, quote.expiry_ms) for quote in quotes})
         number = {key: k for k, key in enumerate(dated)}
         count = len(names)
         self.rows = {name: row for row, name in enumerate(names)}
@@ -58,21 +62,21 @@ class Venue:
         self.series[:, at.CONFIDENCE_PPM] = PPM
         self.expiries[:, at.VARIABLE_PPM] = PPM
         for row, quote in enumerate(quotes):
-            expiry = number[quote.coin, quote.expiry_ms]
+            expiry = number[quote.currency, quote.expiry_ms]
             own = self.series[row]
             own[at.KIND] = at.CALL if quote.call else at.PUT
-            own[at.UNDERLYING] = COINS.index(quote.coin)
+            own[at.UNDERLYING] = COINS.index(quote.currency)
             own[at.EXPIRY] = expiry
-            own[at.STRIKE] = round(quote.strike * TICKS)
-            own[at.PAYOFF_MAX] = payoffs_max[quote.coin]
-            own[at.VOL_E9] = round(quote.vol * 1e9)
-            self.expiries[expiry, at.FORWARD] = round(quote.forward * TICKS)
+            own[at.STRIKE] = ticks(quote.strike_e6)
+            own[at.PAYOFF_MAX] = payoffs_max[quote.currency]
+            own[at.VOL_E9] = quote.vol_e9
+            self.expiries[expiry, at.FORWARD] = ticks(quote.forward_e6)
             self.expiries[expiry, at.TIME_MS] = quote.expiry_ms - chain.time_ms
-        indexes = [round(chain.index[coin] * TICKS) for coin in COINS]
+        indexes = [ticks(chain.index_e6[coin]) for coin in COINS]
         for u, coin in enumerate(COINS):
             own = self.series[count + u]
             own[at.KIND], own[at.UNDERLYING], own[at.EXPIRY] = at.PERPETUAL, u, len(dated) + u
-            own[at.MARK] = round(chain.perpetual[coin] * TICKS)
+            own[at.MARK] = ticks(chain.perpetual_e6[coin])
             own[at.INITIAL_PPM], own[at.MAINTENANCE_PPM] = 100_000, 65_000
             self.expiries[len(dated) + u, at.FORWARD] = indexes[u]
         self.underlyings = np.array([(index, 0) for index in indexes], dtype=np.int64)
@@ -141,8 +145,8 @@ class Venue:
 def venues(chains: Sequence[Chain]) -> tuple[list[Venue], list[str]]:
     """The venues of all chains, and the instruments that every chain has."""
     shared = set(chains[0].quotes).intersection(*(chain.quotes for chain in chains[1:]))
-    names = sorted(name for name in shared if chains[0].quotes[name].coin in COINS)
-    most = {coin: PAYOFFS_REACH * round(chains[0].index[coin] * TICKS) for coin in COINS}
+    names = sorted(name for name in shared if chains[0].quotes[name].currency in COINS)
+    most = {coin: PAYOFFS_REACH * ticks(chains[0].index_e6[coin]) for coin in COINS}
     return [Venue(chain, names, most) for chain in chains], names
 
 
@@ -166,7 +170,7 @@ def followed(
         now = place.standing(account, regime)
         equity_e6 = cash_e6 + now.marks_e6
         if found["liquidated_at"] is None and equity_e6 < now.maintenance_e6:
-            found["liquidated_at"] = chain.file
+            found["liquidated_at"] = chain.stamp
             found["time_ms"] = chain.time_ms
             found["equity_e6"] = equity_e6
             found["maintenance_e6"] = now.maintenance_e6
@@ -190,7 +194,7 @@ def summary(
             "below_zero_when_found": sum(row["equity_e6"] < 0 for row in hit),
             "below_zero_at_the_end": sum(row["equity_last_e6"] < 0 for row in own),
             "by_chain": {
-                chain.file: sum(row["liquidated_at"] == chain.file for row in hit)
+                chain.stamp: sum(row["liquidated_at"] == chain.stamp for row in hit)
                 for chain in chains
             },
             "by_style": {style: sum(row["style"] == style for row in hit) for style in styles},
@@ -208,7 +212,7 @@ def replay(chains: Sequence[Chain], count: int, seed: int) -> dict[str, Any]:
     styles = sorted({account.style for account in accounts})
     return {
         "chains": [
-            {"file": chain.file, "time_ms": chain.time_ms, "index": dict(chain.index)}
+            {"stamp": chain.stamp, "time_ms": chain.time_ms, "index_e6": dict(chain.index_e6)}
             for chain in chains
         ],
         "instruments": len(names),
