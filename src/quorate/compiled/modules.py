@@ -12,6 +12,7 @@ KERNEL_MODULES: tuple[str, ...] = (
     "quorate.execution.kernels.phase_liquidation",
     "quorate.execution.kernels.phase_tick",
     "quorate.instruments.surface.kernels",
+    "quorate.instruments.margin.kernels",
     "quorate.execution.kernels.sweeps",
     "quorate.commitment.sha256",
     "quorate.execution.kernels.indexes",
