@@ -69,7 +69,8 @@ def decimal(text: str, name: str) -> Decimal:
 
 def rounded(text: str, decimals: int, name: str) -> int:
     """Read a number, to the nearest 10**-decimals. Raises LineRefused."""
-    return round(decimal(text, name) * 10**decimals)
+    found: int = round(decimal(text, name) * 10**decimals)
+    return found
 
 
 def milliseconds(text: str, name: str) -> int:
