@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from quorate.compiled import KERNEL_MODULES
+from quorate.compiled.modules import TOOL_MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
 WALK = Path(__file__).with_name("float_types.py")
@@ -27,7 +28,7 @@ def walked(modules: tuple[str, ...], folder: Path) -> "subprocess.CompletedProce
 
 @pytest.mark.slow
 def test_no_kernel_holds_a_float(tmp_path: Path) -> None:
-    done = walked(KERNEL_MODULES, tmp_path)
+    done = walked((*KERNEL_MODULES, *TOOL_MODULES), tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -21,10 +21,16 @@ KERNEL_MODULES: tuple[str, ...] = (
     "quorate.execution.kernels.block",
     "quorate.execution.kernels.phase_triggers",
     "quorate.execution.kernels.sweeps",
-    "quorate.instruments.payoff.kernels",
-    "quorate.instruments.surface.kernels",
     "quorate.commitment.sha256",
     "quorate.execution.kernels.indexes",
     "quorate.execution.kernels.advice",
     "quorate.admission.structure",
+)
+
+# What commands and benches use and no node does: compiled at first use, and walked for floats.
+TOOL_MODULES: tuple[str, ...] = (
+    "quorate.instruments.pricing.kernels",
+    "quorate.instruments.payoff.kernels",
+    "quorate.instruments.surface.kernels",
+    "quorate.instruments.margin.kernels",
 )
