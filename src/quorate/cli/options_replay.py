@@ -12,11 +12,10 @@ from quorate.cli.options_reprice import THROUGH
 
 def replayed(folder: Path, through: str, accounts: int, seed: int) -> dict[str, Any]:
     """Read the chains and follow the accounts. Raises FileRefused."""
-    from quorate.cli.warm import warmed
     from quorate.sim.options.chains import chains
 
     read = chains(folder, through)
-    warmed()  # for good files alone
+    # For good files alone: importing this compiles its kernels where they are not yet.
     from quorate.sim.options.crash import replay
 
     return replay(read, accounts, seed)

@@ -8,7 +8,7 @@ import numba
 
 from quorate.compiled import linked
 from quorate.execution.kernels.signatures import RECORD
-from quorate.instruments.payoff.kernels import check, compile_text
+from quorate.instruments.payoff.scalars import check, compile_text
 
 INT64 = numba.types.int64
 

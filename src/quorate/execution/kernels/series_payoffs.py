@@ -3,7 +3,7 @@
 import numpy as np
 
 from quorate.compiled import helper
-from quorate.instruments.payoff.kernels import payoff_ticks
+from quorate.instruments.payoff.scalars import payoff_ticks
 from quorate.types.limits import PAYOFF_INPUTS, PRICE_TICKS_MAX
 from quorate.types.payoff_codes import Input
 

@@ -1,34 +1,11 @@
-"""The payoff language compiled for kernels, from its one source.
-
-Each function is given the names of all modules of this room, in which the functions are the
-compiled ones. `compile_now`, `admit_now`, `check_now` and `payoff_now` are kernels of their own,
-for tests, benches and views; kernels of `execution` call the helpers.
-"""
-
-from types import FunctionType
-from typing import Any
+"""Kernels of the payoff language of their own: for tests, benches and views."""
 
 import numpy as np
 
-from quorate.compiled import helper, kernel
-from quorate.instruments.payoff import admission, checker, code, compiler, lexer, machine, rules
+from quorate.compiled import kernel
+from quorate.instruments.payoff.scalars import admit, check, compile_text, payoff_ticks
 
 Ints = np.ndarray[tuple[int], np.dtype[np.int64]]
-
-names: dict[str, Any] = {}
-for _module in (rules, code, machine, checker, lexer, compiler, admission):
-    for _name, _value in vars(_module).items():
-        if not isinstance(_value, FunctionType):
-            names[_name] = _value
-        elif _value.__module__ == _module.__name__:
-            assert _name not in names, _name
-            names[_name] = helper(FunctionType(_value.__code__, names, _name))
-
-run = names["run"]
-payoff_ticks = names["payoff_ticks"]
-check = names["check"]
-compile_text = names["compile_text"]
-admit = names["admit"]
 
 
 @kernel("int64(int64[::1], int64, int64[::1], int64[::1], int64[::1])")
