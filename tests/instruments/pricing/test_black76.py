@@ -18,7 +18,7 @@ from quorate.instruments.pricing.black76 import (
     root_deviation_fp,
     time_value_q60,
 )
-from quorate.instruments.pricing.fixed import ONE, ratio_fp, root_years_q52
+from quorate.instruments.pricing.fixed import ONE, ln_q52, ratio_fp, root_years_q52
 from tests.instruments.pricing import oracle
 from tests.instruments.pricing.cases import Case, any_case, cases
 
@@ -57,6 +57,20 @@ def test_ticks_against_quantlib() -> None:
         slack = 1e-12 * case.forward
         assert low - slack <= exact <= high + slack, case
         assert 0 <= high - low <= 1
+
+
+@given(prices, prices, deviations)
+def test_ticks_round_the_time_value(forward: int, strike: int, deviation: int) -> None:
+    value = time_value_q60(abs(ln_q52(strike) - ln_q52(forward)), deviation)
+    exact = Fraction(value * min(forward, strike), 2**60)
+    call = forward <= strike
+    assert price_ticks(forward, strike, deviation, call, False) == math.floor(exact)
+    assert price_ticks(forward, strike, deviation, call, True) == math.ceil(exact)
+
+
+@pytest.mark.parametrize("up", [False, True])
+def test_nothing_is_not_rounded_up(up: bool) -> None:
+    assert price_ticks(1000, 8000, deviation_fp(10_000_000, 3_600_000), True, up) == 0
 
 
 # Discounted prices as printed; forward and strike in 1e-9.
