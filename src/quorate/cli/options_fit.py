@@ -81,7 +81,7 @@ def command(
                     snapshots.append(snapshot_read(path))
         except FileRefused as refused:
             end(USERS_MISTAKE, str(refused))
-        # Importing this compiles its kernels where they are not yet: some seconds.
+        # Importing this compiles the kernels of the surface alone, where they are not yet.
         from quorate.sim.options.fitting import fits
 
         report = fits(snapshots)
