@@ -1,0 +1,12 @@
+"""`quorate options`: what can be asked about options."""
+
+from typing import Final
+
+from quorate.cli.groups import Table
+
+COMMANDS: Final[Table] = {
+    "reprice": (
+        "quorate.cli.options_reprice",
+        "Price recorded options from their recorded volatilities, and compare.",
+    ),
+}
