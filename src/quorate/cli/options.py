@@ -9,4 +9,8 @@ COMMANDS: Final[Table] = {
         "quorate.cli.options_reprice",
         "Price recorded options from their recorded volatilities, and compare.",
     ),
+    "fit": (
+        "quorate.cli.options_fit",
+        "Fit the volatility surface to recorded options, and show what is left.",
+    ),
 }
