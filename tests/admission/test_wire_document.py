@@ -22,10 +22,13 @@ TEXT = DOCUMENT.read_text(encoding="ascii")
 EXAMPLE = tomllib.loads(re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)[0])
 ROW = r"^\| (\d+) \| ([A-Z_]+) \| (.*) \|$"
 BYTE = {"side", "tif", "flags", "kind", "status", "key_type", "band", "switch"}
+BYTE |= {"mode", "rule"}
 U32 = {"market", "asset", "slot", "sub", "base_asset", "margin_schedule", "fee_schedule"}
 U32 |= {"feed", "account"}
-SIGNED = {"maker_ppm", "amount_e6", "value"}
-NARROW = {(Op.SET_GROUP, "group")}
+SIGNED = {"maker_ppm", "amount_e6", "value", "strike", "upper", "lower", "rebate", "cap", "rate"}
+SIGNED |= {f"word_{k}" for k in range(7)}
+NARROW = {(Op.SET_GROUP, "group"), (Op.LIST_PRODUCT, "product"), (Op.SET_LISTING, "listing")}
+NARROW |= {(Op.VOTE_SMILE, "expiry")}
 
 
 def test_the_table_of_commands_is_the_layout() -> None:
@@ -65,7 +68,8 @@ def test_widths_follow_from_names_as_the_text_says() -> None:
         for field in fields:
             if field.form == Form.INT:
                 is_u32 = field.name in U32 or (op, field.name) in NARROW
-                expected = 1 if field.name in BYTE else 4 if is_u32 else 8
+                is_byte = field.name in BYTE or (op, field.name) == (Op.SET_SERIES, "product")
+                expected = 1 if is_byte else 4 if is_u32 else 8
                 assert field.width == expected, field.name
                 assert field.low >= 0 or field.name in SIGNED
 

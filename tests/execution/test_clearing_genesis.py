@@ -60,7 +60,7 @@ def rows(image: Image, table: Table) -> Any:
 
 def test_without_it_the_new_tables_have_no_rows() -> None:
     image = genesis_image(GENESIS)
-    assert [len(rows(image, table)) for table in CLEARING_TABLES] == [0] * 8
+    assert not any(len(rows(image, table)) for table in CLEARING_TABLES)
     ledger = rows(image, Table.LEDGER)[0]
     assert not any(ledger[name] for name in ledger.dtype.names if name.startswith("tick"))
     assert not ledger["vault"] and not ledger["insurance_e6"]

@@ -119,7 +119,7 @@ CHANGE = np.dtype(int64_fields("height kind market parameter value announced_hei
 # Chain-wide numbers of the clearing house that governance sets by number (SET_GLOBAL).
 GLOBALS: Final = words(
     "tick_ms fresh_ms reduce_ms halt_ms quorum_ppm outlier_ppm liquidations_max notice_blocks"
-    " gap_auctions gate_ms"
+    " gap_auctions gate_ms fixing_window_ms fixing_sample_ms listing_least_ms"
 )
 
 # --- events ------------------------------------------------------------------------------------

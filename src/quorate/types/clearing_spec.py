@@ -47,6 +47,9 @@ class GlobalSpec:
     notice_blocks: int = 100
     gap_auctions: int = 0
     gate_ms: int = 60_000
+    fixing_window_ms: int = 1_800_000
+    fixing_sample_ms: int = 4_000
+    listing_least_ms: int = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)

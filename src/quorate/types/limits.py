@@ -60,10 +60,7 @@ LISTINGS_MAX: Final = 64
 SMILE_PILLARS: Final = 9
 SMILE_VOL_UNIT_E9: Final = 1_000  # votes count volatility in 1e-6
 OPTION_MS_MAX: Final = 3 * 365 * DAY_MS  # of a series' life
-FIXING_WINDOW_MS: Final = 1_800_000
-FIXING_SAMPLE_MS: Final = 4_000
-FIXING_SAMPLES: Final = FIXING_WINDOW_MS // FIXING_SAMPLE_MS
-FIXING_SAMPLES_MIN: Final = FIXING_SAMPLES // 2
+FIXING_SAMPLE_MS_MIN: Final = 100
 CLOSE_OFFSET_MS: Final = 8 * 3_600_000  # 08:00 UTC
 OBSERVATION_MS_MIN: Final = 1_000
 OBSERVATION_LATE_MS: Final = 60_000  # behind its time; later there is none
@@ -72,9 +69,9 @@ SMILE_DISTANCE_MAX: Final = 2  # of a vote's forward from the index, as a factor
 ORDERS_EXPIRED_PER_BLOCK: Final = 4096
 ACCOUNTS_SETTLED_PER_BLOCK: Final = 2**14
 LISTINGS_PER_TICK: Final = 8
-LISTING_LEAST_MS: Final = 3_600_000
 LISTING_EXPIRIES_MAX: Final = 16
 LISTING_STRIKES_MAX: Final = 32
+LISTING_PERIOD_MS_MIN: Final = 10_000
 LISTING_NAME_BYTES: Final = 8  # of a template's name that its series keep
 
 # Prices, sizes, money.
@@ -237,6 +234,9 @@ GLOBAL_BOUNDS: Final = (
     (0, 2**20),  # notice_blocks
     (0, 1),  # gap_auctions
     _MS,  # gate_ms
+    (FIXING_SAMPLE_MS_MIN, DAY_MS),  # fixing_window_ms
+    (FIXING_SAMPLE_MS_MIN, DAY_MS),  # fixing_sample_ms
+    (0, OPTION_MS_MAX),  # listing_least_ms
 )
 
 # --- relations ---------------------------------------------------------------------------------
@@ -285,8 +285,10 @@ assert PRODUCT_PARTS + 1 < COMMANDS_PER_BUNDLE_MAX and PAYOFF_TEXT_BYTES_MAX % 8
 assert FIXING_SAMPLES * PRICE_TICKS_MAX < INT64_MAX
 # A forward-looking fixing weighs prices with counts of samples.
 assert FIXING_SAMPLES * PRICE_TICKS_MAX < 2**62
+# A fixing sums samples of a day at most.
+assert DAY_MS // FIXING_SAMPLE_MS_MIN * PRICE_TICKS_MAX < INT64_MAX
 # Two votes on volatility share a word of the vote.
-assert FIXING_WINDOW_MS % FIXING_SAMPLE_MS == 0 and SMILE_PILLARS <= 10
+assert SMILE_PILLARS <= 10
 # The name of a listed series: what is kept, a hyphen, its number.
 assert LISTING_NAME_BYTES + 1 + len(str(MARKETS_MAX)) <= 16
 assert max(PRODUCTS_MAX, LISTINGS_MAX, EXPIRIES_MAX * VOTERS_MAX) <= 2**TREE_DEPTH

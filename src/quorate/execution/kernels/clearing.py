@@ -212,7 +212,13 @@ def global_value(row, parameter):
         return row["notice_blocks"]
     if parameter == 8:
         return row["gap_auctions"]
-    return row["gate_ms"]
+    if parameter == 9:
+        return row["gate_ms"]
+    if parameter == 10:
+        return row["fixing_window_ms"]
+    if parameter == 11:
+        return row["fixing_sample_ms"]
+    return row["listing_least_ms"]
 
 
 @helper
@@ -236,8 +242,14 @@ def global_write(row, parameter, value):
         row["notice_blocks"] = value
     elif parameter == 8:
         row["gap_auctions"] = value
-    else:
+    elif parameter == 9:
         row["gate_ms"] = value
+    elif parameter == 10:
+        row["fixing_window_ms"] = value
+    elif parameter == 11:
+        row["fixing_sample_ms"] = value
+    else:
+        row["listing_least_ms"] = value
 
 
 @helper

@@ -100,6 +100,9 @@ class Parameters:
     notice_blocks: int = 0
     gap_auctions: int = 0
     gate_ms: int = 0
+    fixing_window_ms: int = 0
+    fixing_sample_ms: int = 0
+    listing_least_ms: int = 0
 
 
 @dataclass(slots=True)
