@@ -16,11 +16,11 @@ from quorate.instruments.surface.scalars import (
 from quorate.instruments.surface.smile import SMILE_VOL_MAX_E9, SMILE_VOL_MIN_E9, UNIT_VOL_E9
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import (
-    FIXING_WINDOW_MS,
     PPM,
     PRICE_TICKS_MAX,
     SMILE_DISTANCE_MAX,
     SMILE_PILLARS,
+    SMILE_TIME_MS_MIN,
     SMILE_VOL_UNIT_E9,
     VOTERS_MAX,
 )
@@ -326,7 +326,7 @@ def forward_tick(s, slot, index, votes, weights, total):
 def smile_fit(s, slot):
     """Fit a smile to `smile_pillars` and repair it; see the spec."""
     row = s.expiries[slot]
-    time_ms = max(row["expiry_ms"] - s.now[0]["time_ms"], i8(FIXING_WINDOW_MS))
+    time_ms = max(row["expiry_ms"] - s.now[0]["time_ms"], i8(SMILE_TIME_MS_MIN))
     near = s.smile_rows[NEAR]
     own = s.smile_rows[OWN]
     room = s.smile_room
