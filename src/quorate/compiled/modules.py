@@ -11,6 +11,7 @@ KERNEL_MODULES: tuple[str, ...] = (
     "quorate.execution.kernels.phase_auctions",
     "quorate.execution.kernels.orders",
     "quorate.execution.kernels.payoffs",
+    "quorate.instruments.surface.kernels",
     "quorate.execution.kernels.group_accounts",
     "quorate.execution.kernels.phase_liquidation",
     "quorate.execution.kernels.phase_series",
@@ -31,6 +32,5 @@ KERNEL_MODULES: tuple[str, ...] = (
 TOOL_MODULES: tuple[str, ...] = (
     "quorate.instruments.pricing.kernels",
     "quorate.instruments.payoff.kernels",
-    "quorate.instruments.surface.kernels",
     "quorate.instruments.margin.kernels",
 )

@@ -1,4 +1,4 @@
-"""Functions of their own for what lists a product: to compile and to check a payoff.
+"""Functions of their own that compile, check and run a payoff.
 
 They work on the payoff scratch of the state, and are linked: the compiler of payoffs is compiled
 once.
@@ -8,7 +8,7 @@ import numba
 
 from quorate.compiled import linked
 from quorate.execution.kernels.signatures import RECORD
-from quorate.instruments.payoff.scalars import check, compile_text
+from quorate.instruments.payoff.scalars import check, compile_text, payoff_ticks
 
 INT64 = numba.types.int64
 
@@ -25,3 +25,11 @@ def code_checked(s, count, low, high):
     """Check `payoff_code` under the declared ranges and bounds; see `check`."""
     lows, highs = s.payoff_lows, s.payoff_highs
     return check(s.payoff_code, count, lows, highs, low, high, s.payoff_work, s.payoff_out)
+
+
+@linked(INT64(RECORD, INT64))
+def payoff_paid(s, product):
+    """Payoff in ticks of a product on `payoff_inputs`, -1 on a fault; see `payoff_ticks`."""
+    row = s.products[product]
+    lows, highs = s.payoff_lows, s.payoff_highs
+    return payoff_ticks(row["code"], row["words"], s.payoff_inputs, lows, highs, s.payoff_values)

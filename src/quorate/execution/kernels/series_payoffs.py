@@ -3,7 +3,7 @@
 import numpy as np
 
 from quorate.compiled import helper
-from quorate.instruments.payoff.scalars import payoff_ticks
+from quorate.execution.kernels.payoffs import payoff_paid
 from quorate.types.limits import PAYOFF_INPUTS, PRICE_TICKS_MAX
 from quorate.types.payoff_codes import Input
 
@@ -61,11 +61,4 @@ def touches(s, low, high):
 @helper
 def payoff_of(s, product):
     """Payoff in ticks of the inputs that were written."""
-    row = s.products[product]
-    paid = i8(
-        payoff_ticks(
-            row["code"], row["words"], s.payoff_inputs, s.payoff_lows, s.payoff_highs,
-            s.payoff_values,
-        )
-    )  # fmt: skip
-    return min(max(paid, i8(0)), i8(PRICE_TICKS_MAX))
+    return min(max(payoff_paid(s, product), i8(0)), i8(PRICE_TICKS_MAX))
