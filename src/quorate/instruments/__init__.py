@@ -1,0 +1,1 @@
+"""Options and other products: their prices, payoffs, surfaces and margin, in integers alone."""

@@ -1,0 +1,1 @@
+"""The payoff language: its compiler, the checker that stands before it, and the machine."""
