@@ -37,12 +37,15 @@ from quorate.types.records import (
     LEDGER_COMMAND,
     LISTING_CONTINUATION,
     POSITION,
+    PRODUCT_WORDS_PART,
     VALIDATOR_COMMAND,
     Table,
 )
 
 # One command's 64 bytes, as the kernels read them.
-READINGS = (COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION, VALIDATOR_COMMAND)
+READINGS = (
+    COMMAND, LEDGER_COMMAND, LISTING_CONTINUATION, VALIDATOR_COMMAND, PRODUCT_WORDS_PART
+)  # fmt: skip
 
 
 # While the whole venue is switched to one of these, nobody is liquidated.
@@ -153,6 +156,7 @@ class KernelMachine:
             indexes,
             phase_auctions,
             phase_liquidation,
+            phase_series,
             phase_tick,
             phase_triggers,
             sweeps,
@@ -161,7 +165,7 @@ class KernelMachine:
         self.kernels, self.indexes, self.sweeps = block, indexes, sweeps
         self.advice, self.phase_tick, self.phase_auctions = advice, phase_tick, phase_auctions
         self.phase_triggers = phase_triggers
-        self.phase_liquidation = phase_liquidation
+        self.phase_liquidation, self.phase_series = phase_liquidation, phase_series
         self.s: State = allocate(np.asarray(secrets, np.int64))
         self.fields = plain_fields(self.s)
         self.now = self.fields["now"][0]
@@ -235,8 +239,14 @@ class KernelMachine:
         now["tick"] = 0
         self.drained = []
         self.sweeps.begin_block(self.s)
+        if self.ledger["series_live"]:
+            self._through(lambda at: self.phase_series.series_begin(self.s, at))
         if self.ledger["feeds_high"]:
             self._through(lambda at: self.phase_tick.run_tick(self.s, at))
+        if self.ledger["series_live"] and now["tick"]:
+            self._through(lambda at: self.phase_series.series_tick(self.s, at))
+        if self.ledger["series_live"]:
+            self._through(lambda at: self.phase_series.settlement(self.s, at))
         if self.ledger["triggers_live"]:
             self._through(lambda at: self.phase_triggers.triggers_tick(self.s, at))
         if now["tick"]:

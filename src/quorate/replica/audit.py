@@ -101,7 +101,7 @@ def whole_check(tables: Tables) -> None:
             raise AuditFailed(f"the accounts hold {units} of asset {slot} and are owed {owed}")
     for slot in range(1, len(markets)):
         lots = held.get(slot, 0)
-        if markets[slot]["kind"] == MarketKind.PERPETUAL and lots:
+        if markets[slot]["kind"] != MarketKind.SPOT and lots:
             raise AuditFailed(f"market {slot} is {lots} lots more long than short")
 
 

@@ -116,6 +116,7 @@ class TriggerEnd(IntEnum):
     PARENT = 3
     NO_POSITION = 4
     LIQUIDATION = 5
+    EXPIRY = 6
 
 
 class Switch(IntEnum):

@@ -61,13 +61,22 @@ SMILE_PILLARS: Final = 9
 SMILE_VOL_UNIT_E9: Final = 1_000  # votes count volatility in 1e-6
 OPTION_MS_MAX: Final = 3 * 365 * DAY_MS  # of a series' life
 FIXING_SAMPLE_MS_MIN: Final = 100
+FIXING_WINDOW_MS: Final = 1_800_000
+FIXING_SAMPLE_MS: Final = 4_000
+FIXING_SAMPLES: Final = FIXING_WINDOW_MS // FIXING_SAMPLE_MS
+FIXING_SAMPLES_MIN: Final = FIXING_SAMPLES // 2
+LISTING_LEAST_MS: Final = 3_600_000
 CLOSE_OFFSET_MS: Final = 8 * 3_600_000  # 08:00 UTC
 OBSERVATION_MS_MIN: Final = 1_000
+OBSERVATION_LATE_MS: Final = 60_000  # behind its time; later there is none
+FIXING_QUANTILES: Final = 32  # of which the mark of a series is the mean payoff
+SMILE_DISTANCE_MAX: Final = 2  # of a vote's forward from the index, as a factor
 ORDERS_EXPIRED_PER_BLOCK: Final = 4096
 ACCOUNTS_SETTLED_PER_BLOCK: Final = 2**14
 LISTINGS_PER_TICK: Final = 8
 LISTING_EXPIRIES_MAX: Final = 16
 LISTING_STRIKES_MAX: Final = 32
+LISTING_NAME_BYTES: Final = 8  # of a template's name that its series keep
 
 # Prices, sizes, money.
 PRICE_TICKS_MAX: Final = 2**40 - 1
@@ -289,6 +298,14 @@ assert PRODUCT_PARTS + 1 < COMMANDS_PER_BUNDLE_MAX and PAYOFF_TEXT_BYTES_MAX % 8
 assert DAY_MS // FIXING_SAMPLE_MS_MIN * PRICE_TICKS_MAX < INT64_MAX
 # Two votes on volatility share a word of the vote.
 assert SMILE_PILLARS <= 10
+# A fixing sums samples; a path's sum takes a sample a block for the longest life.
+assert FIXING_SAMPLES * PRICE_TICKS_MAX < INT64_MAX
+# A forward-looking fixing weighs prices with counts of samples.
+assert FIXING_SAMPLES * PRICE_TICKS_MAX < 2**62
+# Two votes on volatility share a word of the vote.
+assert FIXING_WINDOW_MS % FIXING_SAMPLE_MS == 0 and SMILE_PILLARS <= 10
+# The name of a listed series: what is kept, a hyphen, its number.
+assert LISTING_NAME_BYTES + 1 + len(str(MARKETS_MAX)) <= 16
 assert max(PRODUCTS_MAX, LISTINGS_MAX, EXPIRIES_MAX * VOTERS_MAX) <= 2**TREE_DEPTH
 # A weighted median sums all weights, and compares twice a part with the whole.
 assert 4 * VOTERS_MAX * VOTER_WEIGHT_MAX * PPM < INT64_MAX

@@ -15,11 +15,12 @@ import numpy as np
 from quorate.types import limits
 from quorate.types.clearing import EVENT_WORDS, event_reading, int64_fields, words
 
-# What a payoff may read of a path, in the order in which the VM numbers them.
+# `code` has `words` words; `reach` has the bit 2**k where the payoff names input k
+# (payoff_codes.Input); `european` is 1 for max(fix - strike, 0), 2 for max(strike - fix, 0).
 PRODUCT = np.dtype(
     [
         ("name", "u1", (16,)),
-        *int64_fields("rule sample_ms payoff_low payoff_high text_bytes reach european"),
+        *int64_fields("rule sample_ms payoff_low payoff_high text_bytes words reach european"),
         ("text", "u1", (limits.PAYOFF_TEXT_BYTES_MAX,)),
         ("code", "<i8", (limits.PAYOFF_CODE_MAX,)),
         ("ranges", "<i8", (2 * limits.PAYOFF_INPUTS,)),
@@ -44,6 +45,10 @@ SERIES = np.dtype(
     )
 )
 PILLARS: Final = tuple(f"vol_{k}_e9" for k in range(limits.SMILE_PILLARS))
+# The smile that was fitted to the pillars: the columns of a row of the surface, in its order.
+SMILE: Final = words(
+    "smile_unit_e9 smile_alpha smile_left smile_right smile_middle smile_width smile_time_ms"
+)
 EXPIRY = np.dtype(
     int64_fields(
         " ".join(
@@ -52,16 +57,19 @@ EXPIRY = np.dtype(
                 "fix_sum fix_count fix_missing fix_next_ms fix_ticks",
                 "forward_ticks smile_ms votes_count spread_ppm participation_ppm confidence_ppm",
                 *PILLARS,
+                *SMILE,
+                "smile_moved votes_ppm",
             ]
         )
     )
 )
 SMILE_VOTE = np.dtype(int64_fields(" ".join(["time_ms forward_ticks", *PILLARS])))
+# `done_`: the first expiry and the middle strike for which everything is listed.
 LISTING = np.dtype(
     int64_fields(
         "template period_ms offset_ms expiries_ahead step_ticks strikes_each_side used"
+        " done_expiry_ms done_strike"
     )
-    + [("reserved", "<i8", (2,))]
 )
 
 # --- events ------------------------------------------------------------------------------------

@@ -402,6 +402,8 @@ VALIDATOR_COMMAND = np.dtype(
 PRODUCT_PART = np.dtype(
     [("op", "u1"), ("zero", "u1", (7,)), *[(f"word_{k}", "<i8") for k in range(7)]]
 )
+# The same, its words as one array, as a kernel reads them.
+PRODUCT_WORDS_PART = np.dtype([("op", "u1"), ("zero", "u1", (7,)), ("words", "<i8", (7,))])
 BUNDLE_HEADER = np.dtype(
     [
         ("chain_id", "<u8"),
@@ -484,7 +486,7 @@ assert COMMAND.itemsize == limits.COMMAND_BYTES
 assert LEDGER_COMMAND.itemsize == limits.COMMAND_BYTES
 assert LISTING_CONTINUATION.itemsize == limits.COMMAND_BYTES
 assert VALIDATOR_COMMAND.itemsize == limits.COMMAND_BYTES
-assert PRODUCT_PART.itemsize == limits.COMMAND_BYTES
+assert PRODUCT_PART.itemsize == PRODUCT_WORDS_PART.itemsize == limits.COMMAND_BYTES
 assert BUNDLE_HEADER.itemsize == limits.BUNDLE_HEADER_BYTES
 assert EVENT.itemsize == LEDGER_EVENT.itemsize == 112
 assert POSITION.itemsize == TAIL_BYTES[Table.ACCOUNTS]

@@ -1,11 +1,13 @@
 """The compiled language gives what the plain one gives, word by word, on right and wrong input."""
 
+import dataclasses
 import random
 
 import numpy as np
 import pytest
 
-from quorate.instruments.payoff import admission, checker, compiler, kernels, machine
+from quorate.instruments.payoff import admission, batch, checker, compiler, kernels, machine
+from quorate.instruments.payoff.catalogue import CATALOGUE
 from quorate.instruments.payoff.language import PayoffError, declared, parse
 from quorate.types.limits import PAYOFF_CODE_MAX, PAYOFF_INPUTS, PRICE_TICKS_MAX
 from quorate.types.payoff_codes import Input, Op
@@ -110,3 +112,9 @@ def test_listings_are_admitted_alike() -> None:
         )
         assert found == wanted
         assert plain == [part.tolist() for part in fast]
+
+
+def test_the_whole_catalogue_is_admitted_by_the_compiled_rules() -> None:
+    broken = dataclasses.replace(CATALOGUE[1], bounds=(0, 5))
+    assert batch.admissions(CATALOGUE)() == len(CATALOGUE)
+    assert batch.admissions([*CATALOGUE, broken])() == len(CATALOGUE)

@@ -34,6 +34,9 @@ from quorate.execution.kernels.insurance import donate
 from quorate.execution.kernels.isolation import isolate
 from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
+from quorate.execution.kernels.options_listing import set_listing
+from quorate.execution.kernels.options_products import list_product
+from quorate.execution.kernels.options_series import set_series
 from quorate.execution.kernels.oracle import vote_price
 from quorate.execution.kernels.orders import cancel, cancel_all, modify, place, prepare
 from quorate.execution.kernels.protection import set_group
@@ -48,15 +51,18 @@ from quorate.execution.kernels.signatures import (
     INT64S,
     LEDGER_COMMANDS,
     LISTINGS,
+    PRODUCT_PARTS_READ,
     RECORD,
     VALIDATOR_COMMANDS,
 )
 from quorate.execution.kernels.signers import begin_bundle
+from quorate.execution.kernels.smiles import vote_smile
 from quorate.execution.kernels.state import DONE
 from quorate.execution.kernels.switches import set_band, set_feed, set_switch, set_voter
 from quorate.execution.kernels.trigger_rows import children_moved
 from quorate.execution.kernels.triggers import cancel_trigger, set_trigger
 from quorate.types.codes import End, EventKind, Op, Reject
+from quorate.types.limits import PRODUCT_PARTS
 
 i8 = np.int64
 OK = int(Reject.OK)
@@ -75,9 +81,12 @@ OP_LIST, OP_STATUS = int(Op.LIST_MARKET), int(Op.SET_STATUS)
 OP_FEE, OP_MARGIN = int(Op.SET_FEE_TIER), int(Op.SET_MARGIN_TIER)
 OP_ASSET, OP_UPGRADE, OP_MARK = int(Op.ADD_ASSET), int(Op.UPGRADE), int(Op.SET_MARK)
 OP_VALIDATOR, OP_VOTE = int(Op.SET_VALIDATOR), int(Op.VOTE_PRICE)
+OP_VOTE_SMILE = int(Op.VOTE_SMILE)
 OP_RISK, OP_BAND, OP_FEED = int(Op.SET_RISK), int(Op.SET_BAND), int(Op.SET_FEED)
 OP_VOTER, OP_SWITCH, OP_GLOBAL = int(Op.SET_VOTER), int(Op.SET_SWITCH), int(Op.SET_GLOBAL)
 OP_TIER = int(Op.SCHEDULE_TIER)
+OP_PRODUCT, OP_SERIES = int(Op.LIST_PRODUCT), int(Op.SET_SERIES)
+OP_LISTING = int(Op.SET_LISTING)
 
 
 @helper
@@ -188,6 +197,16 @@ def run_clearing_op(s, op, signer, command, ledger_command):
 
 
 @helper
+def run_options_op(s, op, signer, commands, parts, at):
+    """Commands by which governance lists products and series."""
+    if op == OP_PRODUCT:
+        return list_product(s, signer, commands[at], parts, at)
+    if op == OP_SERIES:
+        return set_series(s, signer, commands[at])
+    return set_listing(s, signer, commands[at])
+
+
+@helper
 def run_governance_op(s, op, signer, command, listings, validators, at):
     """Commands of governance and oracle."""
     market = i8(command["market"])
@@ -195,6 +214,8 @@ def run_governance_op(s, op, signer, command, listings, validators, at):
         return set_mark(s, signer, market, command["price"])
     if op == OP_VOTE:
         return vote_price(s, signer, market, command["price"], command["size"])
+    if op == OP_VOTE_SMILE:
+        return vote_smile(s, signer, command)
     if op == OP_STATUS:
         return set_status(s, signer, market, i8(command["side"]))
     if op == OP_FEE:
@@ -215,7 +236,7 @@ def run_governance_op(s, op, signer, command, listings, validators, at):
 
 
 @helper
-def run_command(s, signer, commands, ledger_commands, listings, validators, at):
+def run_command(s, signer, commands, ledger_commands, listings, validators, parts, at):
     """Execute one command and close it with its receipt."""
     now = s.now[0]
     now["receipt_end"] = 0
@@ -237,6 +258,8 @@ def run_command(s, signer, commands, ledger_commands, listings, validators, at):
         code = run_account_op(s, op, signer, ledger_commands[at], command["expiry_ms"])
     elif OP_RISK <= op <= OP_TIER:
         code = run_clearing_op(s, op, signer, command, ledger_commands[at])
+    elif op in (OP_PRODUCT, OP_SERIES, OP_LISTING):
+        code = run_options_op(s, op, signer, commands, parts, at)
     else:
         code = run_governance_op(s, op, signer, command, listings, validators, at)
     event = s.events[emit(s, RECEIPT)]
@@ -256,6 +279,8 @@ def records(command):
     """How many records a command has."""
     if command["op"] == OP_LIST:
         return i8(2)
+    if command["op"] == OP_PRODUCT:
+        return i8(1 + PRODUCT_PARTS)
     if command["op"] == OP_QUOTE:
         return 1 + command["size"]
     return i8(1)
@@ -263,10 +288,11 @@ def records(command):
 
 @kernel(
     numba.types.int64(
-        RECORD, BUNDLES, COMMANDS, LEDGER_COMMANDS, LISTINGS, VALIDATOR_COMMANDS, INT64S, INT64S
+        RECORD, BUNDLES, COMMANDS, LEDGER_COMMANDS, LISTINGS, VALIDATOR_COMMANDS,
+        PRODUCT_PARTS_READ, INT64S, INT64S,
     )
 )
-def run_block(s, bundles, commands, ledger_commands, listings, validators, order, cursor):
+def run_block(s, bundles, commands, ledger_commands, listings, validators, parts, order, cursor):
     """Run a block from `cursor` on; DONE at its end, else what must be seen to before going on.
 
     order, int64[n]: the bundles as they execute. cursor, int64[2]: place in `order`, command in
@@ -294,7 +320,7 @@ def run_block(s, bundles, commands, ledger_commands, listings, validators, order
                     break
             at = bundle["first"] + cursor[1]
             signer = bundle["signer"]
-            run_command(s, signer, commands, ledger_commands, listings, validators, at)
+            run_command(s, signer, commands, ledger_commands, listings, validators, parts, at)
             cursor[1] += records(commands[at])
         cursor[0] += 1
         cursor[1] = 0

@@ -33,7 +33,7 @@ OK, MARKET_MUST_EXIST = int(R.OK), int(R.MARKET_MUST_EXIST)
 NO_CLEARING, OUT_OF_RANGE = int(R.MARKET_HAS_NO_CLEARING), int(R.PARAMETER_OUT_OF_RANGE)
 FEED_MUST_EXIST, PRICE_RANGE = int(R.FEED_MUST_EXIST), int(R.PRICE_MUST_BE_IN_RANGE)
 TABLE_FULL = int(R.TABLE_FULL_SEND_LATER)
-PERPETUAL = int(MarketKind.PERPETUAL)
+SPOT, SERIES_SET = int(MarketKind.SPOT), int(R.SERIES_ALREADY_SET)
 # Numba freezes these into the machine code, and the code's cache is keyed by all sources.
 BOUNDS_OF_RISK = np.array(RISK_BOUNDS, np.int64)
 BOUNDS_OF_GLOBALS = np.array(GLOBAL_BOUNDS, np.int64)
@@ -90,7 +90,7 @@ def risk_code(s, market, parameter, value):
     """Whether a market's risk parameter, by its number, may have a value."""
     if market <= 0 or market >= s.ledger[0]["markets_high"]:
         return MARKET_MUST_EXIST
-    if s.markets[market]["kind"] != PERPETUAL:
+    if s.markets[market]["kind"] == SPOT:
         return NO_CLEARING
     if parameter < 0 or parameter >= RISKS:
         return OUT_OF_RANGE
@@ -98,6 +98,8 @@ def risk_code(s, market, parameter, value):
         return OUT_OF_RANGE
     if parameter == P_FEED and value >= s.ledger[0]["feeds_high"]:
         return FEED_MUST_EXIST
+    if parameter == P_FEED and s.series[market]["state"] != 0:
+        return SERIES_SET
     return OK
 
 

@@ -25,6 +25,7 @@ from quorate.execution.kernels.scalars import (
     tier_deduction,
     tier_rate_ppm,
 )
+from quorate.execution.kernels.series_state import series_ended
 from quorate.types.clearing_codes import AuctionKind, Switch
 from quorate.types.codes import MarketKind, MarketStatus, Reject
 from quorate.types.limits import (
@@ -67,6 +68,8 @@ TABLE_FULL = int(R.TABLE_FULL_SEND_LATER)
 UPGRADE_NOTICE, UPGRADE_FOLLOW = int(R.UPGRADE_NEEDS_NOTICE), int(R.UPGRADE_VERSION_MUST_FOLLOW)
 MARK_FOLLOWS = int(R.MARK_FOLLOWS_ITS_FEED)
 SPOT, PERPETUAL = int(MarketKind.SPOT), int(MarketKind.PERPETUAL)
+SERIES = int(MarketKind.SERIES)
+SERIES_NOT_LIVE = int(R.SERIES_NOT_LIVE)
 STATUS_OPEN, STATUS_HALTED = int(MarketStatus.OPEN), int(MarketStatus.HALTED)
 TIERS = TIERS_PER_SCHEDULE
 
@@ -79,7 +82,7 @@ def governs(s, signer):
 
 @helper
 def list_market(s, signer, head, more):
-    """List a market under the next free number; it opens at once."""
+    """List a market under the next free number; it opens at once, a series with SET_SERIES."""
     s.now[0]["receipt_market"] = i8(head["market"])
     if not governs(s, signer):
         return GOVERNANCE_KEY
@@ -97,7 +100,7 @@ def list_market(s, signer, head, more):
     s.ledger[0]["markets_high"] = slot + 1
     row = s.markets[slot]
     row["kind"] = kind
-    row["status"] = STATUS_OPEN
+    row["status"] = STATUS_HALTED if kind == SERIES else STATUS_OPEN
     row["tick_step"] = head["price"]
     row["lot_step"] = head["size"]
     row["quantum_e6"] = head["expiry_ms"]
@@ -133,7 +136,9 @@ def market_sound(head, more):
         return False
     kind = i8(head["side"])
     units = more["lot_units"]
-    if kind == PERPETUAL:
+    if kind == SERIES and head["aux"] != 0:
+        return False
+    if kind in (PERPETUAL, SERIES):
         most = POSITION_NOTIONAL_MAX_E6 // quantum // price_max
         if position_max > most or position_max > PERPETUAL_LOTS_MAX or position_max < size_max:
             return False
@@ -159,7 +164,7 @@ def schedules_exist(s, kind, more):
 
 @helper
 def set_status(s, signer, slot, status):
-    """Open, restrict or halt a market."""
+    """Open, restrict or halt a market; a series that does not live stays halted."""
     s.now[0]["receipt_market"] = slot
     if not governs(s, signer):
         return GOVERNANCE_KEY
@@ -167,6 +172,8 @@ def set_status(s, signer, slot, status):
         return MARKET_MUST_EXIST
     if status < STATUS_OPEN or status > STATUS_HALTED:
         return STATUS_UNKNOWN
+    if series_ended(s, slot) and status != STATUS_HALTED:
+        return SERIES_NOT_LIVE
     before = i8(s.markets[slot]["status"])
     s.markets[slot]["status"] = status
     s.markets_dirty[slot] = 1
@@ -217,7 +224,7 @@ def set_mark(s, signer, slot, mark):
         return ORACLE_KEY
     if slot <= 0 or slot >= s.ledger[0]["markets_high"]:
         return MARKET_MUST_EXIST
-    if s.risk[slot]["mode"]:
+    if s.risk[slot]["mode"] or s.markets[slot]["kind"] == SERIES:
         return MARK_FOLLOWS
     if mark <= 0 or mark > s.markets[slot]["price_max_ticks"]:
         return PRICE_RANGE

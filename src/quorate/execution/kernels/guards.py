@@ -13,6 +13,7 @@ from quorate.execution.kernels.scalars import (
     price_within,
     reducible,
 )
+from quorate.execution.kernels.series_state import series_ended
 from quorate.types.clearing_codes import Guard, Mode, Phase
 from quorate.types.codes import Flag, MarketStatus, Reject, Tif
 
@@ -27,6 +28,7 @@ BATCH = int(Mode.BATCH)
 FLAG_REDUCE_ONLY, FLAG_POST_ONLY = int(Flag.REDUCE_ONLY), int(Flag.POST_ONLY)
 FLAG_MARKET = int(Flag.MARKET)
 IOC = int(Tif.IOC)
+SERIES_NOT_LIVE = int(R.SERIES_NOT_LIVE)
 MARKET_QUARANTINED = int(R.MARKET_QUARANTINED)
 RESTING_ALONE = int(R.AUCTION_TAKES_RESTING_ORDERS_ALONE)
 CHAIN_HALTED, CHAIN_REDUCE = int(R.CHAIN_HALTED), int(R.CHAIN_REDUCE_ONLY)
@@ -44,6 +46,8 @@ BEYOND_TIER = int(R.POSITION_BEYOND_LAST_TIER)
 @helper
 def entry_code(s, slot, flags, tif):
     """Whether the acting account may send that kind of order into a market now."""
+    if series_ended(s, slot):
+        return SERIES_NOT_LIVE
     chain = i8(s.parameters[0]["switch"])
     account = i8(s.accounts[s.now[0]["account"]]["switch"])
     status = s.markets[slot]["status"]

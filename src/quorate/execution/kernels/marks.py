@@ -14,11 +14,11 @@ from quorate.execution.kernels.scalars import (
     mark_near_index,
     median3,
 )
-from quorate.types.codes import EventKind
+from quorate.types.codes import EventKind, MarketKind
 from quorate.types.limits import EMA_SCALE, TIERS_PER_SCHEDULE
 
 i8 = np.int64
-MARKED = int(EventKind.MARKED)
+MARKED, SERIES = int(EventKind.MARKED), int(MarketKind.SERIES)
 
 
 @helper
@@ -80,7 +80,7 @@ def mark_tick(s, market):
     """Renew one market's averages and mark; a candidate outside a band leaves the mark."""
     risk = s.risk[market]
     row = s.markets[market]
-    if risk["mode"] == 0 or risk["guard"]:
+    if risk["mode"] == 0 or risk["guard"] or row["kind"] == SERIES:
         return
     index = index_ticks(s, market)
     book = i8(0)

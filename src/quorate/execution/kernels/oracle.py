@@ -9,6 +9,7 @@ from quorate.compiled import helper
 from quorate.execution.kernels.auctions import QUARANTINE, auction_begin
 from quorate.execution.kernels.rows import bytes_equal, emit_words
 from quorate.execution.kernels.scalars import gap_auction_ms
+from quorate.execution.kernels.series_state import series_ended
 from quorate.types.clearing_codes import AuctionKind, FeedState, Guard, Switch
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import PPM, PRICE_TICKS_MAX, SPREAD_DOUBT, VOTERS_MAX
@@ -199,7 +200,7 @@ def guard_of(s, feed):
 def guard_tick(s, market):
     """Set one market's guard by its index's age; see the spec."""
     risk = s.risk[market]
-    if risk["mode"] == 0:
+    if risk["mode"] == 0 or series_ended(s, market):
         return
     feed = risk["feed"]
     guard = i8(guard_of(s, feed))

@@ -6,13 +6,15 @@ import numpy as np
 from quorate.compiled import helper, kernel
 from quorate.execution.kernels.bands import bands_tick
 from quorate.execution.kernels.marks import mark_tick
+from quorate.execution.kernels.options_listing import listings_tick
 from quorate.execution.kernels.oracle import feed_tick, guard_tick
 from quorate.execution.kernels.rates import rates_market
 from quorate.execution.kernels.signatures import INT64S, RECORD
 from quorate.execution.kernels.state import DONE, DRAIN_EVENTS, EVENT_ROWS
+from quorate.types.limits import LISTINGS_PER_TICK
 
 i8 = np.int64
-BEGIN, FEEDS, GUARDS, MARKS, BANDS, RATES, END = 0, 1, 2, 3, 4, 5, 6
+BEGIN, FEEDS, GUARDS, MARKS, BANDS, RATES, LISTINGS = 0, 1, 2, 3, 4, 5, 6
 # Events of one feed or market in one of these steps, at most.
 EVENTS_OF_STEP = 8
 
@@ -40,9 +42,14 @@ def run_tick(s, cursor):
         s.now[0]["tick"] = 1
         cursor[0] = FEEDS
         cursor[1] = 0
-    while cursor[0] < END:
+    while True:
         step = cursor[0]
         high = s.ledger[0]["feeds_high"] if step == FEEDS else s.ledger[0]["risk_high"]
+        if step == LISTINGS:
+            if s.now[0]["events"] + LISTINGS_PER_TICK > EVENT_ROWS:
+                return DRAIN_EVENTS
+            listings_tick(s)
+            return DONE
         if step == BANDS:
             bands_tick(s)
         while step != BANDS and cursor[1] < high:
@@ -60,4 +67,3 @@ def run_tick(s, cursor):
             cursor[1] += 1
         cursor[0] = step + 1
         cursor[1] = 1  # markets are numbered from 1
-    return DONE

@@ -16,6 +16,7 @@ from quorate.execution.kernels.scalars import (
     trail_ticks,
     trigger_fires,
 )
+from quorate.execution.kernels.series_state import series_ended
 from quorate.execution.kernels.signatures import INT64S, RECORD
 from quorate.execution.kernels.state import DONE
 from quorate.execution.kernels.trigger_rows import pair_end, trigger_drop, trigger_end
@@ -37,6 +38,7 @@ OK, NO_LIQUIDITY = int(Reject.OK), int(Reject.NO_LIQUIDITY_FOR_MARKET_ORDER)
 REDUCE_ONLY, FOLLOWS = int(TriggerFlag.REDUCE_ONLY), TRIGGER_FOLLOWS
 TRAILING, WAITING = int(TriggerKind.TRAILING), int(TriggerState.WAITING)
 END_PARENT, END_NO_POSITION = int(TriggerEnd.PARENT), int(TriggerEnd.NO_POSITION)
+END_EXPIRY = int(TriggerEnd.EXPIRY)
 ORDER_REDUCE_ONLY, ORDER_MARKET = int(Flag.REDUCE_ONLY), int(Flag.MARKET)
 MODE_BATCH = int(Mode.BATCH)
 GTC, IOC = int(Tif.GTC), int(Tif.IOC)
@@ -48,6 +50,9 @@ def examine(s, slot):
     """Look at one row: end it, move its trail, or fire it; whether it fired."""
     row = s.triggers[slot]
     if not row["trigger_id"]:
+        return False
+    if series_ended(s, i8(row["market"])):
+        trigger_end(s, slot, i8(END_EXPIRY))
         return False
     if row["parent_id"] and not find_order(s, row["parent_id"]):
         if row["state"] == WAITING:

@@ -14,12 +14,12 @@ from quorate.execution.kernels.scalars import (
     premium_e9,
 )
 from quorate.types.clearing_codes import InsuranceFlow
-from quorate.types.codes import EventKind
+from quorate.types.codes import EventKind, MarketKind
 from quorate.types.limits import IMPACT_LEVELS_MAX
 
 i8 = np.int64
 FUNDED, INSURED = int(EventKind.FUNDED), int(EventKind.INSURED)
-RESIDUE = int(InsuranceFlow.RESIDUE)
+RESIDUE, SERIES = int(InsuranceFlow.RESIDUE), int(MarketKind.SERIES)
 
 
 @helper
@@ -28,7 +28,8 @@ def rates_market(s, market):
     risk = s.risk[market]
     if risk["mode"] == 0:
         return
-    if risk["guard"] == 0 and risk["phase"] == TRADING:
+    series = s.markets[market]["kind"] == SERIES
+    if risk["guard"] == 0 and risk["phase"] == TRADING and not series:
         payment_tick(s, market)
         sample_tick(s, market)
     residue_tick(s, market)

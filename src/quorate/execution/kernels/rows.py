@@ -26,6 +26,8 @@ T_CHAIN, T_ASSETS = int(Table.CHAIN), int(Table.ASSETS)
 T_MARGIN_TIERS, T_FEE_TIERS = int(Table.MARGIN_TIERS), int(Table.FEE_TIERS)
 T_VALIDATORS, T_PARAMETERS = int(Table.VALIDATORS), int(Table.PARAMETERS)
 T_FEEDS, T_VOTERS, T_CHANGES = int(Table.FEEDS), int(Table.VOTERS), int(Table.CHANGES)
+T_PRODUCTS, T_EXPIRIES = int(Table.PRODUCTS), int(Table.EXPIRIES)
+T_LISTINGS = int(Table.LISTINGS)
 
 
 # --- keys ----------------------------------------------------------------------------------------

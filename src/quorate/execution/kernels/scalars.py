@@ -9,10 +9,17 @@ from types import FunctionType
 from typing import Any
 
 from quorate.compiled import helper
-from quorate.execution import entry_rules, risk_rules, rules, wide
+from quorate.execution import (
+    entry_rules,
+    options_rules,
+    risk_rules,
+    rules,
+    series_rules,
+    wide,
+)
 
 _names: dict[str, Any] = {}
-for _module in (rules, wide, risk_rules, entry_rules):
+for _module in (rules, wide, risk_rules, entry_rules, options_rules, series_rules):
     for _name, _value in vars(_module).items():
         if not isinstance(_value, FunctionType):
             _names[_name] = _value
@@ -89,3 +96,34 @@ aggressive = _names["aggressive"]
 price_within = _names["price_within"]
 loss_room = _names["loss_room"]
 narrowed_price = _names["narrowed_price"]
+
+reach_of = _names["reach_of"]
+sampling_sound = _names["sampling_sound"]
+observation_sound = _names["observation_sound"]
+expiry_sound = _names["expiry_sound"]
+fixing_first_ms = _names["fixing_first_ms"]
+observed_next_ms = _names["observed_next_ms"]
+listing_sound = _names["listing_sound"]
+expiry_following = _names["expiry_following"]
+strike_nearest = _names["strike_nearest"]
+strike_number = _names["strike_number"]
+
+fixing_newest_ms = _names["fixing_newest_ms"]
+fixing_passed = _names["fixing_passed"]
+fixing_takes = _names["fixing_takes"]
+fixing_remaining = _names["fixing_remaining"]
+fixing_forward = _names["fixing_forward"]
+fixing_time_ms = _names["fixing_time_ms"]
+fixing_deviation_fp = _names["fixing_deviation_fp"]
+observed_newest_ms = _names["observed_newest_ms"]
+observation_takes = _names["observation_takes"]
+return_square = _names["return_square"]
+return_square_expected = _names["return_square_expected"]
+observations_left = _names["observations_left"]
+quantile_exponent = _names["quantile_exponent"]
+fixing_part = _names["fixing_part"]
+delta_of = _names["delta_of"]
+gamma_of = _names["gamma_of"]
+vega_of = _names["vega_of"]
+mean_towards_zero = _names["mean_towards_zero"]
+premium_step = _names["premium_step"]

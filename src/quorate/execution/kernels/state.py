@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from quorate.instruments.payoff.checker import CHECK_OUT, CHECK_WORK
+from quorate.instruments.payoff.compiler import COMPILE_WORK
+from quorate.instruments.surface.steps import SURFACE_ROOMS
 from quorate.types import clearing, limits, options
 from quorate.types import records as r
 from quorate.types.records import Table
@@ -77,6 +80,8 @@ CLOSING = int64_fields(
 )
 CANDIDATE = int64_fields("account bucket equity maintenance")
 COUNTERPARTY = int64_fields("account profit equity lots")
+# What a tick may still list by rules, and whether the rule at work has found all of its series.
+BUDGET = int64_fields("left whole")
 # What the scan of all accounts needs of a market, prepared once a tick.
 SCANNED = int64_fields("lot_e6 rate index shift mode")
 
@@ -104,6 +109,31 @@ STATE = np.dtype(
         ("candidates", CANDIDATE, (limits.LIQUIDATIONS_PER_TICK_MAX,)),
         ("counterparties", COUNTERPARTY, (limits.DELEVERAGED_PER_STEP_MAX,)),
         ("scanned", SCANNED, (limits.MARKETS_MAX,)),
+        ("budget", BUDGET, (1,)),
+        # a payoff that is compiled and checked: its text, code, where each word of it stands in the
+        # text, the declared ranges by input, and what the compiler and the checker work with
+        ("payoff_text", "<i8", (limits.PAYOFF_TEXT_BYTES_MAX,)),
+        ("payoff_code", "<i8", (limits.PAYOFF_CODE_MAX,)),
+        ("payoff_places", "<i8", (limits.PAYOFF_CODE_MAX,)),
+        ("payoff_lows", "<i8", (limits.PAYOFF_INPUTS,)),
+        ("payoff_highs", "<i8", (limits.PAYOFF_INPUTS,)),
+        ("payoff_work", "<i8", (max(COMPILE_WORK, CHECK_WORK),)),
+        ("payoff_out", "<i8", (CHECK_OUT,)),
+        # what a payoff reads and makes; greeks; prices of the quantiles of a fixing
+        ("payoff_inputs", "<i8", (limits.PAYOFF_INPUTS,)),
+        ("payoff_values", "<i8", (limits.PAYOFF_CODE_MAX,)),
+        ("greeks", "<i8", (8,)),
+        ("quantiles", "<i8", (limits.FIXING_QUANTILES,)),
+        ("expiry_blank", options.EXPIRY, (1,)),
+        # fresh votes on a smile with the forward as last column, their weights; the pillars; the
+        # smile of the expiry before and of this one; room to fit
+        ("smile_fresh", "<i8", (limits.VOTERS_MAX, limits.SMILE_PILLARS + 1)),
+        ("smile_weights", "<i8", (limits.VOTERS_MAX,)),
+        ("smile_pillars", "<i8", (limits.SMILE_PILLARS,)),
+        ("smile_rows", "<i8", (2, len(options.SMILE))),
+        ("smile_room", "<i8", (SURFACE_ROOMS, limits.SMILE_PILLARS)),
+        # which strikes of one expiry a listing rule has found, by their number
+        ("strikes_there", "u1", (2 * limits.LISTING_STRIKES_MAX + 1,)),
         # committed tables
         ("assets", r.ASSET, (limits.ASSETS_MAX,)),
         ("markets", r.MARKET, (limits.MARKETS_MAX,)),

@@ -15,6 +15,7 @@ from quorate.execution.kernels.rows import (
     open_account,
 )
 from quorate.execution.kernels.scalars import gap_auction_ms
+from quorate.execution.kernels.series_state import series_ended
 from quorate.types.clearing_codes import AuctionKind, Switch
 from quorate.types.codes import MarketStatus, Reject
 from quorate.types.limits import ACCOUNTS_MAX, BANDS_PER_MARKET
@@ -55,7 +56,7 @@ def gap_begin(s):
     if auction_ms == 0:
         return
     for market in range(1, s.ledger[0]["risk_high"]):
-        if s.risk[market]["mode"] != MODE_OFF:
+        if s.risk[market]["mode"] != MODE_OFF and not series_ended(s, market):
             auction_begin(s, i8(market), GAP, now_ms + auction_ms, i8(0))
     gate_until(s, now_ms + max(s.parameters[0]["gate_ms"], auction_ms))
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from quorate.execution.spec import (
     accounts,
     block_clearing,
+    block_options,
     governance,
     insurance,
     oracle,
@@ -27,7 +28,7 @@ from quorate.execution.spec.tables import Tables
 from quorate.execution.spec.takers import Taker
 from quorate.types.blocks import Admitted
 from quorate.types.codes import EventKind, Flag, Op, OrderRule, Reject
-from quorate.types.limits import COMMAND_BYTES
+from quorate.types.limits import COMMAND_BYTES, PRODUCT_PARTS
 from quorate.types.records import Table
 
 _COMMAND = struct.Struct("<BBBBI7q")
@@ -101,6 +102,10 @@ def run_bundle(c: Context, bundle: Admitted) -> None:
             tails = bundle.commands[index + 1 : index + 1 + levels]
             index += levels
             code = block_clearing.run_quote(c, command, tails, receipt)
+        elif command[0] == Op.LIST_PRODUCT:
+            parts = bundle.commands[index + 1 : index + 1 + PRODUCT_PARTS]
+            index += PRODUCT_PARTS
+            code = block_options.run_product(c, command, parts, receipt)
         else:
             code = HANDLERS[Op(command[0])](c, command, receipt)
         c.emit(
@@ -293,6 +298,7 @@ HANDLERS: dict[Op, Callable[[Context, bytes, Receipt], Reject]] = {
     Op.VOTE_PRICE: run_vote,
     **GOVERNANCE_HANDLERS,
     **block_clearing.HANDLERS,
+    **block_options.HANDLERS,
 }
 
 

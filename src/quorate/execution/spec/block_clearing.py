@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Callable, Sequence
 
-from quorate.execution.spec import protection, quotes, triggers
+from quorate.execution.spec import protection, quotes, smiles, triggers
 from quorate.execution.spec.clearing_rows import Group, Trigger
 from quorate.execution.spec.context import Context, Receipt
 from quorate.types.codes import Op, Reject
@@ -55,8 +55,15 @@ def run_quote(c: Context, head: bytes, tails: Sequence[bytes], receipt: Receipt)
     return quotes.quote(c, fields[4], fields[11], levels, receipt)
 
 
+def run_vote_smile(c: Context, command: bytes, receipt: Receipt) -> Reject:
+    fields = _COMMAND.unpack(command)
+    receipt.market, receipt.price = fields[4], fields[5]
+    return smiles.vote_smile(c, fields[4], fields[5], fields[6:11])
+
+
 HANDLERS: dict[Op, Callable[[Context, bytes, Receipt], Reject]] = {
     Op.TRIGGER: run_trigger,
     Op.CANCEL_TRIGGER: run_cancel_trigger,
     Op.SET_GROUP: run_group,
+    Op.VOTE_SMILE: run_vote_smile,
 }

@@ -67,7 +67,7 @@ def risk_code(t: Tables, market_slot: int, parameter: int, value: int) -> Reject
     ledger = t.row(Table.LEDGER, 0)
     if not 0 < market_slot < ledger.markets_high:
         return Reject.MARKET_MUST_EXIST
-    if t.row(Table.MARKETS, market_slot).kind != MarketKind.PERPETUAL:
+    if t.row(Table.MARKETS, market_slot).kind == MarketKind.SPOT:
         return Reject.MARKET_HAS_NO_CLEARING
     if not 0 <= parameter < len(RISK_PARAMETERS):
         return Reject.PARAMETER_OUT_OF_RANGE
@@ -76,6 +76,8 @@ def risk_code(t: Tables, market_slot: int, parameter: int, value: int) -> Reject
         return Reject.PARAMETER_OUT_OF_RANGE
     if RISK_PARAMETERS[parameter] == "feed" and value >= ledger.feeds_high:
         return Reject.FEED_MUST_EXIST
+    if RISK_PARAMETERS[parameter] == "feed" and t.row(Table.SERIES, market_slot).state:
+        return Reject.SERIES_ALREADY_SET
     return Reject.OK
 
 

@@ -4,6 +4,7 @@ from quorate.execution import rules
 from quorate.execution.spec.auctions import auction_begin
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.rows import Asset, FeeTierRow, MarginTierRow, Market, Validator
+from quorate.execution.spec.series_state import series_ended
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import AuctionKind, Mode, Phase, Switch
 from quorate.types.codes import EventKind, MarketKind, MarketStatus, Reject
@@ -36,7 +37,7 @@ def governs(c: Context) -> bool:
 
 
 def list_market(c: Context, slot: int, market: Market) -> Reject:
-    """List a market under the next free number; it opens at once."""
+    """List a market under the next free number; it opens at once, a series with SET_SERIES."""
     if not governs(c):
         return Reject.GOVERNANCE_KEY_REQUIRED
     return market_list(c.t, slot, market, c.time_ms)
@@ -56,6 +57,8 @@ def market_list(t: Tables, slot: int, market: Market, time_ms: int) -> Reject:
     ledger.markets_high += 1
     t.put(Table.LEDGER, 0, ledger)
     market.status = MarketStatus.OPEN
+    if market.kind == MarketKind.SERIES:
+        market.status = MarketStatus.HALTED
     market.mark_ms = time_ms if market.mark_ticks else 0
     t.put(Table.MARKETS, slot, market)
     return Reject.OK
@@ -76,7 +79,9 @@ def market_sound(m: Market) -> bool:
         return False
     if m.size_max_lots > ORDER_NOTIONAL_MAX_E6 // m.quantum_e6 // m.price_max_ticks:
         return False
-    if m.kind == MarketKind.PERPETUAL:
+    if m.kind == MarketKind.SERIES and m.mark_ticks:
+        return False
+    if m.kind in (MarketKind.PERPETUAL, MarketKind.SERIES):
         most = POSITION_NOTIONAL_MAX_E6 // m.quantum_e6 // m.price_max_ticks
         most = min(most, PERPETUAL_LOTS_MAX)
         return m.size_max_lots <= m.position_max_lots <= most and not (m.base_asset or m.lot_units)
@@ -97,13 +102,15 @@ def schedules_exist(t: Tables, market: Market) -> bool:
 
 
 def set_status(c: Context, slot: int, status: int) -> Reject:
-    """Open, restrict or halt a market."""
+    """Open, restrict or halt a market; a series that does not live stays halted."""
     if not governs(c):
         return Reject.GOVERNANCE_KEY_REQUIRED
     if not 0 < slot < c.t.row(Table.LEDGER, 0).markets_high:
         return Reject.MARKET_MUST_EXIST
     if not MarketStatus.OPEN <= status <= MarketStatus.HALTED:
         return Reject.STATUS_MUST_BE_KNOWN
+    if series_ended(c.t, slot) and status != MarketStatus.HALTED:
+        return Reject.SERIES_NOT_LIVE
     market = c.t.row(Table.MARKETS, slot)
     before, market.status = market.status, status
     c.t.put(Table.MARKETS, slot, market)
@@ -144,9 +151,9 @@ def set_mark(c: Context, slot: int, mark_ticks: int) -> Reject:
         return Reject.ORACLE_KEY_REQUIRED
     if not 0 < slot < c.t.row(Table.LEDGER, 0).markets_high:
         return Reject.MARKET_MUST_EXIST
-    if c.t.row(Table.RISK, slot).mode != Mode.OFF:
-        return Reject.MARK_FOLLOWS_ITS_FEED
     market = c.t.row(Table.MARKETS, slot)
+    if c.t.row(Table.RISK, slot).mode != Mode.OFF or market.kind == MarketKind.SERIES:
+        return Reject.MARK_FOLLOWS_ITS_FEED
     if not 0 < mark_ticks <= market.price_max_ticks:
         return Reject.PRICE_MUST_BE_IN_RANGE
     market.mark_ticks, market.mark_ms = mark_ticks, c.time_ms

@@ -10,6 +10,7 @@ from quorate.execution.spec.book import best_level
 from quorate.execution.spec.clearing_rows import Risk
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.rows import Market, Order
+from quorate.execution.spec.series_state import series_ended
 from quorate.execution.spec.tables import Tables
 from quorate.execution.spec.takers import Taker
 from quorate.types.clearing_codes import Guard, Mode, Phase
@@ -48,6 +49,8 @@ def guard_status(risk: Risk) -> MarketStatus:
 
 def entry_code(c: Context, market: Market, slot: int, flags: int, tif: int) -> Reject:
     """Whether the acting account may send that kind of order into a market now."""
+    if series_ended(c.t, slot):
+        return Reject.SERIES_NOT_LIVE
     risk = c.t.row(Table.RISK, slot)
     if risk.mode != Mode.OFF and risk.phase == Phase.QUARANTINE:
         return Reject.MARKET_QUARANTINED

@@ -105,5 +105,5 @@ def reduces(
 
 def spend(taker: Taker, market: Market, order: Order, lots: int) -> None:
     """Count what a fill costs the maker."""
-    if order.account in taker.makers and market.kind == MarketKind.PERPETUAL:
+    if order.account in taker.makers and market.kind != MarketKind.SPOT:
         taker.makers[order.account].spent_e6 += fill_cost(market, order, lots)

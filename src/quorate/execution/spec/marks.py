@@ -12,16 +12,18 @@ from quorate.execution.spec.context import Context
 from quorate.execution.spec.rows import Market
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import Mode, Phase
-from quorate.types.codes import EventKind
+from quorate.types.codes import EventKind, MarketKind
 from quorate.types.limits import EMA_SCALE, TIERS_PER_SCHEDULE
 from quorate.types.records import Table
 
 
 def marks_tick(c: Context) -> None:
-    """Phase 3 of a tick: every market's mark."""
+    """Phase 3 of a tick: every market's mark; those of series follow in `series_marks`."""
     for slot in range(1, c.t.row(Table.LEDGER, 0).risk_high):
         risk = c.t.row(Table.RISK, slot)
-        if risk.mode != Mode.OFF and not risk.guard:
+        if risk.mode == Mode.OFF or risk.guard:
+            continue
+        if c.t.row(Table.MARKETS, slot).kind != MarketKind.SERIES:
             mark_tick(c, slot)
 
 

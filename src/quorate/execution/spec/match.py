@@ -273,7 +273,7 @@ def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
     taker.fee_e6 += taker_fee
     reserve(maker_row, market, maker, maker.remaining, left)
     key = position_key(taker.market, market)
-    if market.kind == MarketKind.PERPETUAL:
+    if market.kind != MarketKind.SPOT:
         settle(t, taker_row, position_open(taker_row, key), key)
         settle(t, maker_row, position_open(maker_row, key), key)
     taker_position, taker_realized = book_fill(
@@ -313,7 +313,7 @@ def fill(c: Context, taker: Taker, slot: int, lots: int) -> None:
     maker.remaining = left
     t.put(Table.ORDERS, slot, maker)
     market_traded(market, maker.price, value)
-    if market.kind == MarketKind.PERPETUAL:
+    if market.kind != MarketKind.SPOT:
         ups = ((taker_position, taker.side), (maker_position, maker.side))
         change = sum(long_change(position, side, lots) for position, side in ups)
         market.open_interest_lots += change

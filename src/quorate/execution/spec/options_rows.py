@@ -15,6 +15,7 @@ class Product:
     payoff_low: int = 0
     payoff_high: int = 0
     text_bytes: int = 0
+    words: int = 0
     reach: int = 0
     european: int = 0
     text: bytes = bytes(PAYOFF_TEXT_BYTES_MAX)
@@ -81,6 +82,15 @@ class Expiry:
     vol_6_e9: int = 0
     vol_7_e9: int = 0
     vol_8_e9: int = 0
+    smile_unit_e9: int = 0
+    smile_alpha: int = 0
+    smile_left: int = 0
+    smile_right: int = 0
+    smile_middle: int = 0
+    smile_width: int = 0
+    smile_time_ms: int = 0
+    smile_moved: int = 0
+    votes_ppm: int = 0
 
 
 @dataclass(slots=True)
@@ -107,3 +117,5 @@ class Listing:
     step_ticks: int = 0
     strikes_each_side: int = 0
     used: int = 0
+    done_expiry_ms: int = 0
+    done_strike: int = 0

@@ -10,6 +10,7 @@ from quorate.execution.spec.auctions import auction_begin
 from quorate.execution.spec.clearing_rows import Feed, Voter
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.rows import Market, Parameters
+from quorate.execution.spec.series_state import series_ended
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import AuctionKind, FeedState, Guard, Mode, Phase, Switch
 from quorate.types.codes import EventKind, Reject
@@ -154,7 +155,7 @@ def guard_tick(c: Context, slot: int, before_ms: list[int]) -> None:
     was none; an empty book before the first index needs no auction.
     """
     risk = c.t.row(Table.RISK, slot)
-    if risk.mode == Mode.OFF:
+    if risk.mode == Mode.OFF or series_ended(c.t, slot):
         return
     feed: Feed = c.t.row(Table.FEEDS, risk.feed)
     guard = guard_of(feed, c.t.row(Table.PARAMETERS, 0), c.time_ms)

@@ -7,11 +7,15 @@ time. A venue without price feeds has no ticks.
 from quorate.execution.spec.bands import bands_tick
 from quorate.execution.spec.changes import changes_begin
 from quorate.execution.spec.context import Context
+from quorate.execution.spec.expiries import series_begin
 from quorate.execution.spec.liquidation import liquidation_tick
 from quorate.execution.spec.marks import marks_tick
+from quorate.execution.spec.options_listing import listings_tick
 from quorate.execution.spec.oracle import oracle_tick
 from quorate.execution.spec.rates import rates_tick
 from quorate.execution.spec.rows import Chain
+from quorate.execution.spec.series_tick import series_tick
+from quorate.execution.spec.settlement import settlement
 from quorate.execution.spec.sweeps import sweep
 from quorate.execution.spec.switches import gap_begin
 from quorate.execution.spec.tables import Tables
@@ -26,12 +30,16 @@ def begin(c: Context) -> None:
     changes_begin(c)
     gap_begin(c)
     sweep(c)
+    series_begin(c)
     tick = tick_begins(c)
     if tick:
         oracle_tick(c)
         marks_tick(c)
         bands_tick(c)
         rates_tick(c)
+        listings_tick(c)
+        series_tick(c)
+    settlement(c)
     triggers_tick(c)
     if tick:
         liquidation_tick(c)

@@ -13,7 +13,7 @@ from quorate.execution.spec.marks import index_ticks
 from quorate.execution.spec.rows import Market
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import InsuranceFlow, Mode, Phase
-from quorate.types.codes import EventKind
+from quorate.types.codes import EventKind, MarketKind
 from quorate.types.limits import IMPACT_LEVELS_MAX
 from quorate.types.records import Table
 
@@ -24,7 +24,8 @@ def rates_tick(c: Context) -> None:
         risk = c.t.row(Table.RISK, slot)
         if risk.mode == Mode.OFF:
             continue
-        if not risk.guard and risk.phase == Phase.TRADING:
+        series = c.t.row(Table.MARKETS, slot).kind == MarketKind.SERIES
+        if not risk.guard and risk.phase == Phase.TRADING and not series:
             payment_tick(c, slot)
             sample_tick(c, slot)
         residue_tick(c, slot)

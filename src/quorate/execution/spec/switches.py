@@ -8,6 +8,7 @@ from quorate.execution.spec.clearing import band_code, band_put, feed_add, voter
 from quorate.execution.spec.clearing_rows import Band
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.governance import governs
+from quorate.execution.spec.series_state import series_ended
 from quorate.types.clearing_codes import AuctionKind, Mode, Switch
 from quorate.types.codes import EventKind, MarketStatus, Reject
 from quorate.types.limits import ACCOUNTS_MAX
@@ -33,7 +34,7 @@ def gap_begin(c: Context) -> None:
     if not auction_ms:
         return
     for slot in range(1, ledger.risk_high):
-        if c.t.row(Table.RISK, slot).mode != Mode.OFF:
+        if c.t.row(Table.RISK, slot).mode != Mode.OFF and not series_ended(c.t, slot):
             auction_begin(c, slot, AuctionKind.GAP, c.time_ms + auction_ms, 0)
     gate_until(c, c.time_ms + max(parameters.gate_ms, auction_ms))
 

@@ -22,6 +22,7 @@ from quorate.execution.spec.margin import room_covered
 from quorate.execution.spec.orders import place, size_code
 from quorate.execution.spec.positions import position_of
 from quorate.execution.spec.rows import Market
+from quorate.execution.spec.series_state import series_ended
 from quorate.execution.spec.tables import Tables
 from quorate.execution.spec.takers import Taker
 from quorate.execution.spec.trigger_rows import (
@@ -295,6 +296,9 @@ def examine(c: Context, slot: int) -> bool:
     t = c.t
     row = t.row(Table.TRIGGERS, slot)
     if not row.trigger_id:
+        return False
+    if series_ended(t, row.market):
+        trigger_end(c, slot, TriggerEnd.EXPIRY)
         return False
     if row.parent_id and not t.find_order(row.parent_id):
         if row.state == TriggerState.WAITING:

@@ -34,8 +34,9 @@ def run(
     """Write the value of each of the first `count` words to `values`; return 0, or a fault.
 
     `inputs` are observations and parameters by their number; `lows` and `highs` are their declared
-    ranges. A fault is one more than the place of the word that has no value: one that is not of
-    the form that the checker admits, or whose result is not within +-PAYOFF_VALUE_MAX.
+    ranges. `values` has room for PAYOFF_CODE_MAX numbers, and count is no more. A fault is one more
+    than the place of the word that has no value: one that is not of the form that the checker
+    admits, or whose result is not within +-PAYOFF_VALUE_MAX.
     """
     for place in range(count):
         word = code[place]

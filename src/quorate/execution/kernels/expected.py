@@ -1,0 +1,128 @@
+"""What a payoff is expected to pay; the same functions as `spec.expected`."""
+
+import numpy as np
+
+from quorate.compiled import helper
+from quorate.execution.kernels.observations import NONE, interval_of
+from quorate.execution.kernels.payoffs import (
+    AVG,
+    COUNT,
+    FIRST,
+    HIGH,
+    INSIDE,
+    LOW,
+    REALIZED,
+    payoff_inputs,
+    payoff_of,
+    touches,
+)
+from quorate.execution.kernels.scalars import (
+    fixing_deviation_fp,
+    fixing_forward,
+    fixing_remaining,
+    fixing_time_ms,
+    mul_div_floor,
+    observations_left,
+    quantile_exponent,
+    return_square_expected,
+)
+from quorate.execution.series_rules import BUMP_PART
+from quorate.instruments.pricing.scalars import exp_fp, root_deviation_fp, root_years_q52
+from quorate.types.limits import FIXING_QUANTILES, PRICE_TICKS_MAX
+
+i8 = np.int64
+
+
+@helper
+def bumped(price):
+    """By how much a price is moved for a delta."""
+    return max(price // BUMP_PART, i8(1))
+
+
+@helper
+def expected_ticks(s, slot, forward, vol):
+    """Sum of the payoffs over the quantiles, for a forward and a volatility."""
+    row = s.series[slot]
+    expiry = s.expiries[row["expiry"]]
+    now_ms = s.now[0]["time_ms"]
+    count = expiry["fix_count"]
+    ahead = fixing_remaining(now_ms, expiry["expiry_ms"])
+    mean = fixing_forward(expiry["fix_sum"], count, ahead, forward)
+    root = root_years_q52(fixing_time_ms(expiry["expiry_ms"] - now_ms))
+    deviation = fixing_deviation_fp(root_deviation_fp(vol, root), ahead, forward, count, mean)
+    interval_ms = spacing(s, slot)
+    to_come = observations_ahead(s, slot, interval_ms)
+    square = return_square_expected(vol, interval_ms)
+    fixing_quantiles(s, mean, deviation)
+    total = i8(0)
+    for at in range(FIXING_QUANTILES):
+        projected(s, slot, s.quantiles[at], forward, to_come, square)
+        total += payoff_of(s, row["product"])
+    return total
+
+
+@helper
+def fixing_quantiles(s, mean, deviation):
+    """Write equally likely prices of a lognormal fixing, scaled to its mean."""
+    whole = i8(0)
+    for at in range(FIXING_QUANTILES):
+        weight = i8(exp_fp(quantile_exponent(i8(at), deviation)))
+        s.quantiles[at] = weight
+        whole += weight
+    for at in range(FIXING_QUANTILES):
+        price = i8(mul_div_floor(FIXING_QUANTILES * s.quantiles[at], mean, whole))
+        s.quantiles[at] = min(max(price, i8(1)), i8(PRICE_TICKS_MAX))
+
+
+@helper
+def spacing(s, slot):
+    """How far apart the observations of a path are; 0: there are none."""
+    product = s.series[slot]["product"]
+    if s.products[product]["rule"] == NONE:
+        return i8(0)
+    interval_ms = interval_of(s, product)
+    if interval_ms == 0:
+        interval_ms = max(s.parameters[0]["tick_ms"], i8(1))
+    return interval_ms
+
+
+@helper
+def observations_ahead(s, slot, interval_ms):
+    """How many observations of a path are to come."""
+    if interval_ms == 0:
+        return i8(0)
+    row = s.series[slot]
+    next_ms = row["seen_next_ms"]
+    if interval_of(s, row["product"]) == 0:
+        next_ms = s.now[0]["time_ms"] + interval_ms
+    return i8(observations_left(next_ms, row["expiry_ms"], interval_ms, row["seen_count"]))
+
+
+@helper
+def projected(s, slot, fix, forward, to_come, square):
+    """Write what a payoff reads at expiry if the fixing is `fix`."""
+    row = s.series[slot]
+    payoff_inputs(s, slot, fix, fix)
+    if to_come == 0:
+        return
+    inputs = s.payoff_inputs
+    seen = row["seen_count"]
+    middle = (forward + fix) // 2
+    low = min(forward, fix)
+    high = max(forward, fix)
+    if seen:
+        low = min(low, row["seen_low"])
+        high = max(high, row["seen_high"])
+    else:
+        inputs[FIRST] = forward
+    inputs[LOW] = low
+    inputs[HIGH] = high
+    inputs[AVG] = (row["seen_sum"] + to_come * middle) // (seen + to_come)
+    inputs[COUNT] = seen + to_come
+    half = to_come // 2
+    if row["lower"] <= forward and forward <= row["upper"]:
+        inputs[INSIDE] += half
+    if row["lower"] <= fix and fix <= row["upper"]:
+        inputs[INSIDE] += to_come - half
+    inputs[REALIZED] += to_come * square
+    touches(s, low, high)

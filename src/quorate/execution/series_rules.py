@@ -1,0 +1,204 @@
+"""Scalar rules of a series' life: samples of a fixing, observations of a path, what is yet to come.
+
+Integers in, integers out; the subset of `execution/rules`, compiled from this one source. Samples
+lie on whole multiples of an interval, shifted by an offset; the *newest* one of a time is the last
+that is not behind it.
+"""
+
+from quorate.execution.risk_rules import power_of_two
+from quorate.execution.wide import mul_div_floor
+from quorate.types.limits import (
+    DAY_MS,
+    FIXING_QUANTILES,
+    FIXING_SAMPLE_MS,
+    FIXING_SAMPLES_MIN,
+    FIXING_WINDOW_MS,
+    OBSERVATION_LATE_MS,
+    PAYOFF_RETURN_MAX_PPM,
+    PAYOFF_SAMPLES_MAX,
+    PPM,
+)
+
+BEFORE_WINDOW_MS = 2 * FIXING_WINDOW_MS // 3
+ONE_FP = 2**40
+BUMP_PART = 256  # of a price, by which it is moved for a delta
+VOL_BUMP = 10_000_000  # by which a volatility is moved for a vega: one hundredth of 1.00
+YEAR_MS = 365 * DAY_MS
+# Normal quantiles at (16.5 + k) / 32 in 2**-40; those below a half are their negatives.
+QUANTILE_Z_FP = (
+    43074561541,
+    129489346501,
+    216712735006,
+    305323867506,
+    395967003532,
+    489388804704,
+    586490174381,
+    688403144214,
+    796611989141,
+    913156367581,
+    1040997550019,
+    1184740895070,
+    1352244006281,
+    1558884439054,
+    1842715212641,
+    2368210270893,
+)
+assert 2 * len(QUANTILE_Z_FP) == FIXING_QUANTILES
+
+
+# --- the fixing ----------------------------------------------------------------------------------
+def fixing_newest_ms(time_ms: int) -> int:
+    """Return the newest multiple of the fixing's interval at a time."""
+    return time_ms // FIXING_SAMPLE_MS * FIXING_SAMPLE_MS
+
+
+def fixing_passed(next_ms: int, newest_ms: int, expiry_ms: int) -> int:
+    """Return how many multiples of the window have passed, from the next one on."""
+    last_ms = min(newest_ms, fixing_newest_ms(expiry_ms))
+    if last_ms < next_ms:
+        return 0
+    return (last_ms - next_ms) // FIXING_SAMPLE_MS + 1
+
+
+def fixing_takes(newest_ms: int, next_ms: int, expiry_ms: int, count: int) -> bool:
+    """Whether the newest multiple takes a price: each one once, and behind the expiry while fewer
+    than FIXING_SAMPLES_MIN have one.
+    """
+    if newest_ms < next_ms:
+        return False
+    return newest_ms <= expiry_ms or count < FIXING_SAMPLES_MIN
+
+
+def fixing_remaining(time_ms: int, expiry_ms: int) -> int:
+    """Return how many multiples of the window are still ahead of a time."""
+    last_ms = fixing_newest_ms(expiry_ms)
+    before_ms = max(fixing_newest_ms(time_ms), fixing_newest_ms(expiry_ms - FIXING_WINDOW_MS))
+    return max((last_ms - before_ms) // FIXING_SAMPLE_MS, 0)
+
+
+def fixing_forward(total: int, count: int, remaining: int, forward: int) -> int:
+    """Return what the fixing is expected to be: the samples there are, the forward for the rest
+    (FORMULAS 13). Bounds: FIXING_SAMPLES of prices; count + remaining above 0, else the forward.
+    """
+    if count + remaining <= 0:
+        return forward
+    return (total + remaining * forward) // (count + remaining)
+
+
+def fixing_time_ms(left_ms: int) -> int:
+    """Return the time for which a price moves as much as the mean over the window will.
+
+    A mean over a time moves by the root of a third of it. Before the window that time is its last
+    part; within, the time that is left. At least a millisecond.
+    """
+    if left_ms >= FIXING_WINDOW_MS:
+        return left_ms - BEFORE_WINDOW_MS
+    return max(left_ms // 3, 1)
+
+
+def fixing_deviation_fp(
+    deviation: int, remaining: int, forward: int, count: int, expected: int
+) -> int:
+    """Return the deviation of a fixing of which `count` samples are there: the share of the others.
+
+    expected: as fixing_forward. At least 1.
+    """
+    if count <= 0 or expected <= 0:
+        return max(deviation, 1)
+    return max(
+        mul_div_floor(deviation, remaining * forward, (count + remaining) * expected), 1
+    )
+
+
+# --- paths ---------------------------------------------------------------------------------------
+def observed_newest_ms(time_ms: int, interval_ms: int, offset_ms: int) -> int:
+    """Return the newest multiple of an interval, shifted by an offset, at a time."""
+    return (time_ms - offset_ms) // interval_ms * interval_ms + offset_ms
+
+
+def observation_takes(newest_ms: int, next_ms: int, expiry_ms: int, time_ms: int) -> bool:
+    """Whether the newest multiple is observed now: not behind the expiry, and not too late."""
+    if newest_ms < next_ms or newest_ms > expiry_ms:
+        return False
+    return time_ms - newest_ms <= OBSERVATION_LATE_MS
+
+
+def return_square(before: int, price: int) -> int:
+    """Return the square of the return between two prices, in ppm of ppm; the return is floored, at
+    most PAYOFF_RETURN_MAX_PPM. Bounds: prices up to PRICE_TICKS_MAX; 0 without one before.
+    """
+    if before <= 0:
+        return 0
+    move = abs(price - before)
+    if move >= before:
+        return PAYOFF_RETURN_MAX_PPM * PAYOFF_RETURN_MAX_PPM
+    part = move * PPM // before
+    return part * part
+
+
+def return_square_expected(vol_e9: int, interval_ms: int) -> int:
+    """Return what the square of a return over an interval is expected to be, in ppm of ppm."""
+    vol_ppm = vol_e9 // 1_000
+    square = mul_div_floor(vol_ppm * vol_ppm, interval_ms, YEAR_MS)
+    return min(square, PAYOFF_RETURN_MAX_PPM * PAYOFF_RETURN_MAX_PPM)
+
+
+def observations_left(next_ms: int, expiry_ms: int, interval_ms: int, count: int) -> int:
+    """Return how many observations are to come, of those that are still counted."""
+    if next_ms > expiry_ms:
+        return 0
+    return min((expiry_ms - next_ms) // interval_ms + 1, PAYOFF_SAMPLES_MAX - count)
+
+
+# --- models --------------------------------------------------------------------------------------
+def quantile_exponent(at: int, deviation: int) -> int:
+    """Return z * s - s * s / 2 of a quantile, in 2**-40: the logarithm of its price over the mean.
+
+    at: 0 to FIXING_QUANTILES - 1, by rising price. Bound: deviation below 2**45.
+    """
+    half = FIXING_QUANTILES // 2
+    place = at - half
+    z = 0
+    if place >= 0:
+        z = QUANTILE_Z_FP[place]
+    else:
+        z = -QUANTILE_Z_FP[-place - 1]
+    return mul_div_floor(z, deviation, ONE_FP) - mul_div_floor(deviation, deviation, 2 * ONE_FP)
+
+
+def fixing_part(greek: int, count: int, remaining: int) -> int:
+    """Return a greek of a fixing's price by the forward: the part of the samples to come."""
+    if count <= 0:
+        return greek
+    return mul_div_floor(greek, remaining, count + remaining)
+
+
+def delta_of(change: int, move: int) -> int:
+    """Return a delta in 2**-40 from the sums of payoffs at a forward up and down by `move`."""
+    return mul_div_floor(change, ONE_FP, 2 * FIXING_QUANTILES * move)
+
+
+def gamma_of(change: int, move: int, forward: int) -> int:
+    """Return gamma times the forward in 2**-40 from the second difference of the sums."""
+    first = mul_div_floor(change, ONE_FP, FIXING_QUANTILES * move)
+    return mul_div_floor(first, forward, move)
+
+
+def vega_of(change: int, forward: int) -> int:
+    """Return vega as a fraction of the forward in 2**-40 from sums VOL_BUMP apart."""
+    return mul_div_floor(change * 100, ONE_FP, FIXING_QUANTILES * forward)
+
+
+# --- perpetual series ----------------------------------------------------------------------------
+def mean_towards_zero(total: int, count: int) -> int:
+    """Return total / count, rounded towards zero; 0 < count."""
+    mean = abs(total) // count
+    return mean if total > 0 else -mean
+
+
+def premium_step(ticks: int, quantum_e6: int, shift: int) -> int:
+    """Return what a long of one lot pays for a premium in ticks, in 1e-6 quote / 2**shift.
+
+    Bounds as for `risk_rules.funding_index_step`: |ticks| is at most the market's highest price.
+    """
+    return ticks * quantum_e6 * power_of_two(shift)
