@@ -58,7 +58,7 @@ def cover(s, account, bucket):
 @helper
 def standing_now(s, account, bucket):
     """Standing of a bucket that is below maintenance and can be worked on; HEALTHY for others."""
-    bucket_worth(s, account, bucket, i8(0), i8(0))
+    bucket_worth(s, account, bucket)
     if s.now[0]["equity"] >= s.now[0]["maintenance"] or not workable(s, account, bucket):
         return i8(HEALTHY)
     return standing_of(s)

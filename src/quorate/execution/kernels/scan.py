@@ -2,7 +2,7 @@
 
 Two passes in one: every account is first held against a requirement that is never too small, from
 numbers prepared for each market once a tick, in one walk over its contiguous position rows. Only
-those that fail it are judged exactly, by `bucket_worth`.
+those that fail it, and those with options, are judged exactly, by `bucket_worth`.
 """
 
 import numpy as np
@@ -32,9 +32,9 @@ i8 = np.int64
 CROSS = 0
 HEALTHY = int(Standing.HEALTHY)
 SWITCHED, SWITCH_GATE = int(EventKind.SWITCHED), int(Switch.GATE)
-PERPETUAL = int(MarketKind.PERPETUAL)
+PERPETUAL, SERIES = int(MarketKind.PERPETUAL), int(MarketKind.SERIES)
 SHIFT = 20  # a worth is divided by 2**SHIFT instead of PPM, and the rate multiplied
-LEGACY, CLEARED = 1, 2
+LEGACY, CLEARED, OPTIONS = 1, 2, 3
 # Funding beyond these is not estimated.
 FUNDING_STEP_MAX = 2**31
 FUNDING_OWED_MAX = POSITION_NOTIONAL_MAX_E6
@@ -53,6 +53,8 @@ def scan_prepare(s):
         row = s.markets[market]
         noted = s.scanned[market]
         noted["mode"] = 0
+        if row["kind"] == SERIES:
+            noted["mode"] = OPTIONS
         if row["kind"] != PERPETUAL:
             continue
         noted["lot_e6"] = row["mark_ticks"] * row["quantum_e6"]
@@ -107,6 +109,9 @@ def scan_all(s):
                     break
                 worth -= size * move + max(size, i8(0))
             if noted["mode"] != CLEARED:
+                if noted["mode"] == OPTIONS:
+                    sound = False
+                    break
                 lots = max(abs(size + position["bids"]), abs(size - position["asks"]))
             need = ((noted["lot_e6"] * lots >> SHIFT) + 1) * noted["rate"]
             if i8(position["flags"]) & POSITION_ISOLATED:
@@ -158,7 +163,7 @@ def judge(s, account, works):
 @helper
 def consider(s, account, bucket, works):
     """Note a bucket if it is below maintenance and can be worked on; return what it owes."""
-    bucket_worth(s, account, bucket, i8(0), i8(0))
+    bucket_worth(s, account, bucket)
     equity = s.now[0]["equity"]
     kept = s.now[0]["maintenance"]
     if works:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from quorate.execution import options_margin_rules, risk_rules, rules, series_rules
+from quorate.execution import options_margin_rules, risk_rules, series_rules
 from quorate.execution.spec.observations import interval_of
 from quorate.execution.spec.options_rows import Expiry, Product, Series
 from quorate.execution.spec.payoffs import payoff_inputs
