@@ -18,6 +18,7 @@ from quorate.types.blocks import AssetSpec, MarketSpec
 from quorate.types.codes import Flag, MarketStatus, Reject, Stp, Tif
 from quorate.types.records import Table
 from tests.execution.bad_input_clearing import OF_CLEARING, Case, cleared
+from tests.execution.bad_input_options import OF_OPTIONS, desk
 from tests.execution.exchange import (
     GENESIS,
     PERP,
@@ -43,6 +44,8 @@ def prepared(code: Reject) -> Exchange:
     """Alice sells 10 at 100100 and bids 10 at 99900 (client id 7); bob is rich, carol poor."""
     if code in (case[0] for case in OF_CLEARING):
         return cleared(code)
+    if code in (case[0] for case in OF_OPTIONS):
+        return desk()
     x = Exchange(replace(MANY_ASSETS, faucet_e6_max=5 if code == R.FAUCET_AMOUNT_TOO_LARGE else 0))
     x.fund("alice", "bob", "rich", usd=100_000_000, btc=10_000)
     x.fund("carol", usd=10)
@@ -113,8 +116,8 @@ def position_limit(x: Exchange) -> Row:
 
 
 def positions_too_many(x: Exchange) -> Row:
-    for n in range(1, limits.POSITIONS_PER_ACCOUNT_MAX + 1):
-        x.ok("bridge", c.Deposit(n, address("carol"), 0, 1))
+    assets = range(1, limits.POSITIONS_PER_ACCOUNT_MAX + 1)
+    x.ok("bridge", *(c.Deposit(n, address("carol"), 0, 1) for n in assets))
     return x.row(address("bridge"), c.Deposit(len(ASSETS) - 1, address("carol"), 0, 1))
 
 
@@ -278,6 +281,7 @@ OF_STATE: tuple[Case, ...] = (
     (R.UPGRADE_VERSION_MUST_FOLLOW, "an upgrade that leaves out a version",
      governs(c.Upgrade(3, 1000))),
     *OF_CLEARING,
+    *OF_OPTIONS,
 )  # fmt: skip
 
 
@@ -312,7 +316,7 @@ OF_BYTES: tuple[tuple[Reject, str, tuple[int, bytes]], ...] = (
     (R.OPERATION_MUST_BE_KNOWN, "an unknown tag (operation)", changed(32, 99)),
     (R.UNUSED_FIELDS_MUST_BE_ZERO, "a field that the operation does not use", changed(64, 1)),
     (R.CONTINUATION_MUST_FOLLOW_ITS_HEAD, "a listing without its second record, a quote "
-     "without as many levels as it says",
+     "without as many levels as it says, a product without its text and code",
      signed(LISTING[:64])),
     (R.FIELD_MUST_BE_IN_RANGE, "a negative price or size, a side or time in force beyond its enum",
      changed(33, 2)),

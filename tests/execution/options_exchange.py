@@ -67,11 +67,10 @@ class Desk(House):
 
     def market_made(self, slot: int = SERIES, spec: MarketSpec = SPEC, **risk: int) -> None:
         """List a market of kind SERIES and give it a clearing house."""
-        self.ok("governance", c.ListMarket(slot, spec))
         numbers = replace(RISK, mode=1, **risk)
-        for name in (*RISK_PARAMETERS[1:], RISK_PARAMETERS[0]):
-            number = RISK_PARAMETERS.index(name)
-            self.ok("governance", c.SetRisk(slot, number, int(getattr(numbers, name))))
+        values = [int(getattr(numbers, name)) for name in RISK_PARAMETERS]
+        changes = [c.SetRisk(slot, number, value) for number, value in enumerate(values)]
+        self.ok("governance", c.ListMarket(slot, spec), *changes[1:], changes[0])
 
     def listed(self, *, index: int = 100_000, **more: Any) -> None:
         """A European call as product 0, market 4 bound to it at 100 000, two days ahead."""

@@ -7,6 +7,7 @@ all. A module that imports another one of the list stands behind it.
 
 KERNEL_MODULES: tuple[str, ...] = (
     "quorate.instruments.payoff.kernels",
+    "quorate.execution.kernels.payoffs",
     "quorate.execution.kernels.block",
     "quorate.execution.kernels.phase_triggers",
     "quorate.execution.kernels.phase_auctions",

@@ -24,26 +24,12 @@ ONE_FP = 2**40
 BUMP_PART = 256  # of a price, by which it is moved for a delta
 VOL_BUMP = 10_000_000  # by which a volatility is moved for a vega: one hundredth of 1.00
 YEAR_MS = 365 * DAY_MS
-# Normal quantiles at (16.5 + k) / 32 in 2**-40; those below a half are their negatives.
-QUANTILE_Z_FP = (
-    43074561541,
-    129489346501,
-    216712735006,
-    305323867506,
-    395967003532,
-    489388804704,
-    586490174381,
-    688403144214,
-    796611989141,
-    913156367581,
-    1040997550019,
-    1184740895070,
-    1352244006281,
-    1558884439054,
-    1842715212641,
-    2368210270893,
-)
-assert 2 * len(QUANTILE_Z_FP) == FIXING_QUANTILES
+# Edges of the parts of a fixing: how far out the last ones lie. A deviation beyond the greatest is
+# taken for it: what makes the mean would have no probability that could be told.
+EDGE_FP = 4 * ONE_FP
+PARTS_DEVIATION_MAX_FP = 2 * ONE_FP
+EDGE_END_FP = 2**45
+PART_UNIT = 2**40 // FIXING_QUANTILES  # a sum over parts counts 1 / FIXING_QUANTILES of a tick
 
 
 # --- the fixing ----------------------------------------------------------------------------------
@@ -151,19 +137,17 @@ def observations_left(next_ms: int, expiry_ms: int, interval_ms: int, count: int
 
 
 # --- models --------------------------------------------------------------------------------------
-def quantile_exponent(at: int, deviation: int) -> int:
-    """Return z * s - s * s / 2 of a quantile, in 2**-40: the logarithm of its price over the mean.
+def part_edge_fp(at: int, deviation: int) -> int:
+    """Return the normal quantile at which part `at` of a fixing begins, in 2**-40.
 
-    at: 0 to FIXING_QUANTILES - 1, by rising price. Bound: deviation below 2**45.
+    Evenly from 4 below the middle to 4 above the middle of what makes the mean, which lies
+    `deviation` higher, at most PARTS_DEVIATION_MAX_FP; the first and the last part are open.
     """
-    half = FIXING_QUANTILES // 2
-    place = at - half
-    z = 0
-    if place >= 0:
-        z = QUANTILE_Z_FP[place]
-    else:
-        z = -QUANTILE_Z_FP[-place - 1]
-    return mul_div_floor(z, deviation, ONE_FP) - mul_div_floor(deviation, deviation, 2 * ONE_FP)
+    if at <= 0:
+        return -EDGE_END_FP
+    if at >= FIXING_QUANTILES:
+        return EDGE_END_FP
+    return (2 * EDGE_FP + deviation) * at // FIXING_QUANTILES - EDGE_FP
 
 
 def fixing_part(greek: int, count: int, remaining: int) -> int:

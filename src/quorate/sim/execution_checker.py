@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any, Final
 
 from quorate.sim.conditional_checker import conditional_faults
+from quorate.sim.options_checker import options_faults
 from quorate.types.records import ASSET_KEY, POSITION, ROW_DTYPES, Table
 
 Rows = dict[str, list[Any]]
@@ -242,8 +243,8 @@ class Checker:
                 self.fault(f"{what}: asset {key - ASSET_KEY} is oversold or unknown")
             if row["entry_e6"] or row["realized_e6"]:
                 self.fault(f"{what}: an asset has no cost basis")
-        elif self.columns[Table.MARKETS]["kind"][key] != 2:
-            self.fault(f"{what}: a position in market {key}, which is no perpetual")
+        elif self.columns[Table.MARKETS]["kind"][key] == 1:
+            self.fault(f"{what}: a position in market {key}, which is spot")
         elif row["entry_e6"] < 0 or (row["size"] == 0 and row["entry_e6"]):
             self.fault(f"{what}: cost basis {row['entry_e6']} of {row['size']} lots")
 
@@ -410,4 +411,5 @@ def faults(image: Any, time_ms: int) -> list[str]:
     checker.funding()
     checker.feeds()
     checker.found.extend(conditional_faults(checker.columns, time_ms))
+    checker.found.extend(options_faults(checker.columns))
     return checker.found

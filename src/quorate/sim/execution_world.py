@@ -15,6 +15,7 @@ import numpy as np
 from quorate.execution.spec.tables import Tables
 from quorate.sim.execution_clearing import with_clearing
 from quorate.sim.execution_commands import Author
+from quorate.sim.execution_options import OptionsAuthor
 from quorate.types import limits
 from quorate.types.blocks import AssetSpec, FeeTier, Genesis, MarginTier, MarketSpec
 from quorate.types.codes import MarketKind
@@ -166,6 +167,9 @@ class World:
         if clearing.random() < 0.5:
             self.genesis = with_clearing(clearing, self.genesis)
         g = self.genesis
+        self.options: OptionsAuthor | None = None
+        if g.clearing is not None and random.Random(f"with options {seed}").random() < 0.4:
+            self.options = OptionsAuthor(seed, g)
         self.owners = addresses_drawn(self.rng, self.rng.randrange(4, 14))
         self.agents = addresses_drawn(self.rng, 6)
         self.strangers = [self.rng.randbytes(20) for _ in range(3)]
@@ -260,6 +264,12 @@ class World:
         if rng.random() < 0.03:
             rows.extend(self.storm())
         rng.shuffle(rows)
+        if self.options is not None:
+            self.options.look(t, self.time_ms)
+            listed = self.options.commands()
+            if listed:
+                governance = self.genesis.governance
+                rows.append((governance, 0, self.options.nonce_drawn(), 0, listed))
         return packed(self.height, self.time_ms, rows)
 
     def bundle(self) -> Row:

@@ -4,7 +4,17 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.observations import NONE, interval_of
-from quorate.execution.kernels.payoffs import (
+from quorate.execution.kernels.scalars import (
+    fixing_deviation_fp,
+    fixing_forward,
+    fixing_remaining,
+    fixing_time_ms,
+    mul_div_floor,
+    observations_left,
+    part_edge_fp,
+    return_square_expected,
+)
+from quorate.execution.kernels.series_payoffs import (
     AVG,
     COUNT,
     FIRST,
@@ -16,18 +26,8 @@ from quorate.execution.kernels.payoffs import (
     payoff_of,
     touches,
 )
-from quorate.execution.kernels.scalars import (
-    fixing_deviation_fp,
-    fixing_forward,
-    fixing_remaining,
-    fixing_time_ms,
-    mul_div_floor,
-    observations_left,
-    quantile_exponent,
-    return_square_expected,
-)
-from quorate.execution.series_rules import BUMP_PART
-from quorate.instruments.pricing.scalars import exp_fp, root_deviation_fp, root_years_q52
+from quorate.execution.series_rules import BUMP_PART, PART_UNIT, PARTS_DEVIATION_MAX_FP
+from quorate.instruments.pricing.scalars import distribution_fp, root_deviation_fp, root_years_q52
 from quorate.types.limits import FIXING_QUANTILES, PRICE_TICKS_MAX
 
 i8 = np.int64
@@ -41,7 +41,7 @@ def bumped(price):
 
 @helper
 def expected_ticks(s, slot, forward, vol):
-    """Sum of the payoffs over the quantiles, for a forward and a volatility."""
+    """Mean payoff for a forward and a volatility, in 1 / FIXING_QUANTILES of a tick."""
     row = s.series[slot]
     expiry = s.expiries[row["expiry"]]
     now_ms = s.now[0]["time_ms"]
@@ -53,25 +53,34 @@ def expected_ticks(s, slot, forward, vol):
     interval_ms = spacing(s, slot)
     to_come = observations_ahead(s, slot, interval_ms)
     square = return_square_expected(vol, interval_ms)
-    fixing_quantiles(s, mean, deviation)
+    fixing_parts(s, mean, deviation)
     total = i8(0)
     for at in range(FIXING_QUANTILES):
-        projected(s, slot, s.quantiles[at], forward, to_come, square)
-        total += payoff_of(s, row["product"])
+        if s.part_weights[at] > 0:
+            projected(s, slot, s.part_prices[at], forward, to_come, square)
+            paid = payoff_of(s, row["product"])
+            total += mul_div_floor(s.part_weights[at], paid, PART_UNIT)
     return total
 
 
 @helper
-def fixing_quantiles(s, mean, deviation):
-    """Write equally likely prices of a lognormal fixing, scaled to its mean."""
-    whole = i8(0)
+def fixing_parts(s, mean, deviation):
+    """Write probability and mean price of the parts of a lognormal fixing; see the spec."""
+    deviation = min(deviation, i8(PARTS_DEVIATION_MAX_FP))
+    below = i8(0)
+    mean_below = i8(0)
     for at in range(FIXING_QUANTILES):
-        weight = i8(exp_fp(quantile_exponent(i8(at), deviation)))
-        s.quantiles[at] = weight
-        whole += weight
-    for at in range(FIXING_QUANTILES):
-        price = i8(mul_div_floor(FIXING_QUANTILES * s.quantiles[at], mean, whole))
-        s.quantiles[at] = min(max(price, i8(1)), i8(PRICE_TICKS_MAX))
+        edge = i8(part_edge_fp(i8(at + 1), deviation))
+        reach = i8(distribution_fp(edge))
+        mean_reach = i8(distribution_fp(edge - deviation))
+        weight = reach - below
+        s.part_weights[at] = weight
+        s.part_prices[at] = 1
+        if weight > 0:
+            price = i8(mul_div_floor(mean_reach - mean_below, mean, weight))
+            s.part_prices[at] = min(max(price, i8(1)), i8(PRICE_TICKS_MAX))
+        below = reach
+        mean_below = mean_reach
 
 
 @helper

@@ -5,10 +5,10 @@ import numpy as np
 from quorate.compiled import helper
 from quorate.execution.european import CALL, PUT
 from quorate.execution.kernels.governance import governs
+from quorate.execution.kernels.payoffs import code_checked, text_compiled
 from quorate.execution.kernels.rows import T_PRODUCTS, emit_words
 from quorate.execution.kernels.scalars import observation_sound, reach_of, sampling_sound
 from quorate.instruments.payoff.checker import OUT_PLACE
-from quorate.instruments.payoff.kernels import check, compile_text
 from quorate.instruments.payoff.lexer import CODE_COUNT, FAULT_PLACE
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import (
@@ -117,7 +117,7 @@ def product_code(s, parts, at, text_bytes, low, high):
     for j in range(PAYOFF_TEXT_BYTES_MAX):
         s.payoff_text[j] = (word_of(parts, at, j // 8) >> (8 * (j % 8))) & 255
     work, out = s.payoff_work, s.payoff_out
-    refusal = compile_text(s.payoff_text, text_bytes, s.payoff_code, s.payoff_places, work)
+    refusal = text_compiled(s, text_bytes)
     if refusal != 0:
         now["receipt_price"] = refusal
         now["receipt_filled"] = work[FAULT_PLACE]
@@ -134,7 +134,7 @@ def product_code(s, parts, at, text_bytes, low, high):
     for k in range(PAYOFF_INPUTS):
         s.payoff_lows[k] = word_of(parts, at, RANGES_AT + 2 * k)
         s.payoff_highs[k] = word_of(parts, at, RANGES_AT + 2 * k + 1)
-    refusal = check(s.payoff_code, count, s.payoff_lows, s.payoff_highs, low, high, work, out)
+    refusal = code_checked(s, count, low, high)
     work[CODE_COUNT] = count  # the checker works in the same array
     if refusal != 0:
         word = out[OUT_PLACE]

@@ -12,7 +12,6 @@ from quorate.execution.kernels.marks import (
     book_trades,
     priced,
 )
-from quorate.execution.kernels.payoffs import payoff_inputs, payoff_of
 from quorate.execution.kernels.rows import emit_words
 from quorate.execution.kernels.scalars import (
     clamp_move,
@@ -29,6 +28,7 @@ from quorate.execution.kernels.scalars import (
     vega_of,
 )
 from quorate.execution.kernels.series_funding import funding_tick
+from quorate.execution.kernels.series_payoffs import payoff_inputs, payoff_of
 from quorate.execution.kernels.smiles import vol_of
 from quorate.execution.series_rules import ONE_FP, VOL_BUMP
 from quorate.instruments.pricing.scalars import (

@@ -6,9 +6,9 @@ from quorate.compiled import helper
 from quorate.execution.kernels.expiries import series_moved
 from quorate.execution.kernels.funding import funding_settle
 from quorate.execution.kernels.match import book_fill, long_change
-from quorate.execution.kernels.payoffs import payoff_inputs, payoff_of
 from quorate.execution.kernels.rows import emit_words, position_close_if_empty
 from quorate.execution.kernels.scalars import notional
+from quorate.execution.kernels.series_payoffs import payoff_inputs, payoff_of
 from quorate.types.codes import EventKind, Side
 from quorate.types.options_codes import ExpiryState, SeriesState
 from quorate.types.records import ASSET_KEY, POSITION_ISOLATED, Table
@@ -23,10 +23,11 @@ EVENT_SETTLED, T_EXPIRIES = int(EventKind.SETTLED), int(Table.EXPIRIES)
 @helper
 def any_fixed(s):
     """Whether an expiry is fixed whose series are not all settled."""
+    found = False
     for slot in range(s.ledger[0]["expiries_high"]):
         if s.expiries[slot]["state"] == FIXED:
-            return True
-    return False
+            found = True
+    return found
 
 
 @helper

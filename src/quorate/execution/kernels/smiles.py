@@ -152,10 +152,11 @@ def smiles_tick(s):
     """Renew every open expiry's smile, by feed and by rising expiry."""
     feed = i8(-1)
     expiry_ms = i8(0)
+    slot = i8(-1)
     renewed = False
     near_clear(s)
     while True:
-        slot = following(s, feed, expiry_ms)
+        slot = following(s, feed, expiry_ms, slot)
         if slot < 0:
             return
         row = s.expiries[slot]
@@ -171,20 +172,22 @@ def smiles_tick(s):
 
 
 @helper
-def following(s, feed, expiry_ms):
-    """The open expiry behind one by feed and time, or -1. No two have the same."""
+def following(s, feed, expiry_ms, last):
+    """The open expiry behind one by feed, time and row, or -1."""
     found = i8(-1)
     for slot in range(s.ledger[0]["expiries_high"]):
         row = s.expiries[slot]
         if row["state"] != OPEN or row["expiry_ms"] <= 0:
             continue
-        if row["feed"] < feed or (row["feed"] == feed and row["expiry_ms"] <= expiry_ms):
+        if row["feed"] < feed or (row["feed"] == feed and row["expiry_ms"] < expiry_ms):
+            continue
+        if row["feed"] == feed and row["expiry_ms"] == expiry_ms and slot <= last:
             continue
         if found >= 0:
             best = s.expiries[found]
             if row["feed"] > best["feed"]:
                 continue
-            if row["feed"] == best["feed"] and row["expiry_ms"] > best["expiry_ms"]:
+            if row["feed"] == best["feed"] and row["expiry_ms"] >= best["expiry_ms"]:
                 continue
         found = i8(slot)
     return found

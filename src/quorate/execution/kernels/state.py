@@ -124,11 +124,12 @@ STATE = np.dtype(
         ("payoff_highs", "<i8", (limits.PAYOFF_INPUTS,)),
         ("payoff_work", "<i8", (max(COMPILE_WORK, CHECK_WORK),)),
         ("payoff_out", "<i8", (CHECK_OUT,)),
-        # what a payoff reads and makes; greeks; prices of the quantiles of a fixing
+        # what a payoff reads and makes; greeks; the parts of a fixing's distribution
         ("payoff_inputs", "<i8", (limits.PAYOFF_INPUTS,)),
         ("payoff_values", "<i8", (limits.PAYOFF_CODE_MAX,)),
         ("greeks", "<i8", (8,)),
-        ("quantiles", "<i8", (limits.FIXING_QUANTILES,)),
+        ("part_weights", "<i8", (limits.FIXING_QUANTILES,)),
+        ("part_prices", "<i8", (limits.FIXING_QUANTILES,)),
         ("expiry_blank", options.EXPIRY, (1,)),
         # fresh votes on a smile with the forward as last column, their weights; the pillars; the
         # smile of the expiry before and of this one; room to fit

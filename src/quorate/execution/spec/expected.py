@@ -1,30 +1,27 @@
-"""What a payoff is expected to pay: its mean over equally likely quantiles of the fixing.
+"""What a payoff is expected to pay: its mean over parts of the distribution of the fixing.
 
-The fixing is taken to be lognormal, with the variance and the mean that European marks use. Of the
-path: what was seen stands. What is to come is taken from its two ends: the forward and the
-quantile widen its range, their middle enters a mean, half of the observations to come lie at
-either, and each return has the variance of the smile. So a mark of a product that depends on its
-path knows that path up to now, and is coarse for what is to come: between its ends it sees no
-touch, so a touch from here on counts about half of what it is worth. Stated in docs/options.md.
+The fixing is taken to be lognormal, with the variance and the mean that European marks use; each
+part stands for its mean. Of the path: what was seen stands. What is to come is taken from its two
+ends: the forward and the price of the part widen its range, their middle enters a mean, half of the
+observations to come lie at either, and each return has the variance of the smile. So a mark of a
+product that depends on its path knows that path up to now, and is coarse for what is to come:
+between its ends it sees no touch, so a touch from here on counts about half of what it is worth.
+Stated in docs/options.md.
 """
 
 from quorate.execution import series_rules
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.observations import interval_of
 from quorate.execution.spec.options_rows import Expiry, Product, Series
-from quorate.execution.spec.payoffs import payoff_inputs, payoff_of, touches
+from quorate.execution.spec.series_payoffs import payoff_inputs, payoff_of, touches
 from quorate.execution.wide import mul_div_floor
 from quorate.instruments.pricing.black76 import root_deviation_fp
-from quorate.instruments.pricing.fixed import exp_fp, root_years_q52
+from quorate.instruments.pricing.fixed import root_years_q52
+from quorate.instruments.pricing.normal import distribution_fp
 from quorate.types.limits import FIXING_QUANTILES, PRICE_TICKS_MAX
 from quorate.types.options_codes import ObservationRule
 from quorate.types.payoff_codes import Input
 from quorate.types.records import Table
-
-
-def quantiles() -> int:
-    """How many quantiles a mean is taken over."""
-    return FIXING_QUANTILES
 
 
 def bumped(price: int) -> int:
@@ -35,7 +32,7 @@ def bumped(price: int) -> int:
 def expected_ticks(
     c: Context, row: Series, product: Product, expiry: Expiry, forward: int, vol_e9: int
 ) -> int:
-    """Sum of the payoffs over the quantiles, for a forward and a volatility."""
+    """Mean payoff for a forward and a volatility, in 1 / FIXING_QUANTILES of a tick."""
     count = expiry.fix_count
     ahead = series_rules.fixing_remaining(c.time_ms, expiry.expiry_ms)
     mean = series_rules.fixing_forward(expiry.fix_sum, count, ahead, forward)
@@ -45,24 +42,30 @@ def expected_ticks(
     )
     to_come, interval_ms = observations_ahead(c, row, product)
     square = series_rules.return_square_expected(vol_e9, interval_ms)
-    prices = fixing_quantiles(mean, deviation)
     total = 0
-    for fix in prices:
-        inputs = projected(row, fix, forward, to_come, square)
-        total += payoff_of(product, inputs)
+    for weight, fix in fixing_parts(mean, deviation):
+        paid = payoff_of(product, projected(row, fix, forward, to_come, square))
+        total += mul_div_floor(weight, paid, series_rules.PART_UNIT)
     return total
 
 
-def fixing_quantiles(mean: int, deviation: int) -> list[int]:
-    """Equally likely prices of a lognormal fixing, scaled so that their mean is its mean."""
-    weights = []
-    for at in range(FIXING_QUANTILES):
-        weights.append(exp_fp(series_rules.quantile_exponent(at, deviation)))
-    whole = sum(weights)
-    return [
-        min(max(mul_div_floor(FIXING_QUANTILES * weight, mean, whole), 1), PRICE_TICKS_MAX)
-        for weight in weights
-    ]
+def fixing_parts(mean: int, deviation: int) -> list[tuple[int, int]]:
+    """Parts of a lognormal fixing by rising price: probability in 2**-40, and mean price.
+
+    What lies of the whole mean in a part is the probability between its edges, each moved by the
+    deviation; so the mean over the parts is the mean. A part of no probability is left out.
+    """
+    deviation = min(deviation, series_rules.PARTS_DEVIATION_MAX_FP)
+    parts, below, mean_below = [], 0, 0
+    for at in range(1, FIXING_QUANTILES + 1):
+        edge = series_rules.part_edge_fp(at, deviation)
+        reach, mean_reach = distribution_fp(edge), distribution_fp(edge - deviation)
+        weight = reach - below
+        if weight > 0:
+            price = mul_div_floor(mean_reach - mean_below, mean, weight)
+            parts.append((weight, min(max(price, 1), PRICE_TICKS_MAX)))
+        below, mean_below = reach, mean_reach
+    return parts
 
 
 def observations_ahead(c: Context, row: Series, product: Product) -> tuple[int, int]:

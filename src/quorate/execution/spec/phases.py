@@ -30,7 +30,8 @@ def begin(c: Context) -> None:
     changes_begin(c)
     gap_begin(c)
     sweep(c)
-    series_begin(c)
+    if c.t.row(Table.LEDGER, 0).series_live:
+        series_begin(c)
     tick = tick_begins(c)
     if tick:
         oracle_tick(c)
@@ -38,8 +39,10 @@ def begin(c: Context) -> None:
         bands_tick(c)
         rates_tick(c)
         listings_tick(c)
-        series_tick(c)
-    settlement(c)
+        if c.t.row(Table.LEDGER, 0).series_live:
+            series_tick(c)
+    if c.t.row(Table.LEDGER, 0).series_live:
+        settlement(c)
     triggers_tick(c)
     if tick:
         liquidation_tick(c)

@@ -2,7 +2,7 @@
 
 A series that expires has the mark of a model: what its payoff is expected to be, given the smile,
 the forward, the samples of the fixing that are there (FORMULAS 13) and the path as far as it was
-seen. A European one by Black-76; any other by the mean over equally likely quantiles of the fixing
+seen. A European one by Black-76; any other by the mean over parts of the fixing's distribution
 (`expected`). A perpetual series follows its book around its payoff, as other marks follow theirs
 around the index; funding (`series_funding`) pulls it there. A mark is at least one tick, moves by
 the market's clamp and stays within its bands.
@@ -12,7 +12,7 @@ from quorate.execution import risk_rules, series_rules
 from quorate.execution.spec.bands import candidate_breaches
 from quorate.execution.spec.clearing_rows import Feed, Risk
 from quorate.execution.spec.context import Context
-from quorate.execution.spec.expected import bumped, expected_ticks, quantiles
+from quorate.execution.spec.expected import bumped, expected_ticks
 from quorate.execution.spec.marks import (
     averages_move,
     book_candidate,
@@ -20,9 +20,9 @@ from quorate.execution.spec.marks import (
     priced,
 )
 from quorate.execution.spec.options_rows import Expiry, Product, Series
-from quorate.execution.spec.payoffs import payoff_inputs, payoff_of
 from quorate.execution.spec.rows import Market
 from quorate.execution.spec.series_funding import funding_tick
+from quorate.execution.spec.series_payoffs import payoff_inputs, payoff_of
 from quorate.execution.spec.smiles import vol_of
 from quorate.execution.wide import mul_div_floor
 from quorate.instruments.pricing.black76 import price_ticks, root_deviation_fp
@@ -30,7 +30,7 @@ from quorate.instruments.pricing.fixed import ratio_fp, root_years_q52
 from quorate.instruments.pricing.greeks import COLUMNS, greeks_fill
 from quorate.types.clearing_codes import Mode
 from quorate.types.codes import EventKind
-from quorate.types.limits import EMA_SCALE
+from quorate.types.limits import EMA_SCALE, FIXING_QUANTILES
 from quorate.types.options_codes import ExpiryState, SeriesState
 from quorate.types.records import Table
 
@@ -103,7 +103,7 @@ def other_price(c: Context, row: Series, product: Product, expiry: Expiry) -> No
     up = expected_ticks(c, row, product, expiry, forward + move, row.vol_e9)
     down = expected_ticks(c, row, product, expiry, forward - move, row.vol_e9)
     higher = expected_ticks(c, row, product, expiry, forward, row.vol_e9 + series_rules.VOL_BUMP)
-    row.model_ticks = total // quantiles()
+    row.model_ticks = total // FIXING_QUANTILES
     row.delta_fp = series_rules.delta_of(up - down, move)
     row.gamma_fp = series_rules.gamma_of(up - 2 * total + down, move, forward)
     row.vega_fp = series_rules.vega_of(higher - total, forward)

@@ -13,8 +13,8 @@ from quorate.execution.spec.expiries import series_moved
 from quorate.execution.spec.funding import settle
 from quorate.execution.spec.match import book_fill, long_change
 from quorate.execution.spec.options_rows import Expiry, Series
-from quorate.execution.spec.payoffs import payoff_inputs, payoff_of
 from quorate.execution.spec.positions import position_close_if_empty, position_of
+from quorate.execution.spec.series_payoffs import payoff_inputs, payoff_of
 from quorate.execution.spec.tables import Tables
 from quorate.types.codes import EventKind, Side
 from quorate.types.limits import ACCOUNTS_SETTLED_PER_BLOCK
