@@ -35,6 +35,7 @@ from quorate.execution.kernels.isolation import isolate
 from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
 from quorate.execution.kernels.options_listing import set_listing
+from quorate.execution.kernels.options_mode import margin_mode
 from quorate.execution.kernels.options_products import list_product
 from quorate.execution.kernels.options_series import set_series
 from quorate.execution.kernels.oracle import vote_price
@@ -71,6 +72,7 @@ RECEIPT, BUNDLE = int(EventKind.RECEIPT), int(EventKind.BUNDLE)
 OP_PLACE, OP_CANCEL, OP_CANCEL_CLIENT = int(Op.PLACE), int(Op.CANCEL), int(Op.CANCEL_CLIENT)
 OP_CANCEL_ALL, OP_MODIFY = int(Op.CANCEL_ALL), int(Op.MODIFY)
 OP_DEADMAN, OP_ISOLATE = int(Op.DEADMAN), int(Op.ISOLATE)
+OP_MODE = int(Op.SET_MARGIN_MODE)
 OP_TRIGGER, OP_CANCEL_TRIGGER = int(Op.TRIGGER), int(Op.CANCEL_TRIGGER)
 OP_QUOTE, OP_GROUP = int(Op.QUOTE), int(Op.SET_GROUP)
 OP_APPROVE, OP_REVOKE = int(Op.APPROVE_AGENT), int(Op.REVOKE_AGENT)
@@ -252,6 +254,8 @@ def run_command(s, signer, commands, ledger_commands, listings, validators, part
         code = run_order_op(s, op, command)
     elif op == OP_ISOLATE:
         code = isolate(s, i8(command["market"]), command["price"])
+    elif op == OP_MODE:
+        code = margin_mode(s, i8(command["side"]))
     elif op >= OP_TRIGGER and op <= OP_GROUP:
         code = run_conditional_op(s, op, commands, at)
     elif op <= OP_DEPOSIT:

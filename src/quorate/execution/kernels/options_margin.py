@@ -1,16 +1,16 @@
 """What the options of a bucket require; the same as `spec.options_margin`.
 
-The tables of `instruments/margin` stand in the state, by market, feed and expiry; an expiry's number
-is its slot, that of what never expires EXPIRIES_MAX + feed. A row is written when it is first needed
-after a tick, from committed rows that only a tick changes, so that nothing has to be rebuilt at
-load. `margin_stamps` says for which tick, mark, feed and pace of ticks a row holds.
+The tables of `instruments/margin` stand in the state, by market, feed and expiry; an expiry's
+number is its slot, that of what never expires EXPIRIES_MAX + feed. A row is written when it is
+first needed after a tick, from committed rows that only a tick changes, so that nothing has to be
+rebuilt at load. `margin_stamps` says for which tick, mark, feed and pace of ticks a row holds.
 """
 
 import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.observations import interval_of
-from quorate.execution.kernels.payoffs import payoff_inputs
+from quorate.execution.kernels.series_payoffs import payoff_inputs
 from quorate.execution.kernels.rows import position_of
 from quorate.execution.kernels.scalars import (
     around_mark,
@@ -63,7 +63,7 @@ def is_margined(s, market):
     if s.markets[market]["kind"] != SERIES:
         return False
     state = s.series[market]["state"]
-    return state == LIVE or state == EXPIRED
+    return state in (LIVE, EXPIRED)
 
 
 @helper

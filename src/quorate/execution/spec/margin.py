@@ -80,8 +80,8 @@ def bucket_worth(
 ) -> Worth:
     """What a bucket is worth and must keep.
 
-    changed: what an order or a trade would make of one of its markets. It tells requirements; equity
-    stays that of the position as it is.
+    changed: what an order or a trade would make of one of its markets. It tells requirements;
+    equity stays that of the position as it is.
     """
     worth = Worth(equity=0 if bucket else account.cash_e6 - account.held_e6)
     for leg in legs_of(account, bucket, changed):

@@ -18,7 +18,7 @@ import numpy as np
 from quorate.execution import options_margin_rules, risk_rules, series_rules
 from quorate.execution.spec.observations import interval_of
 from quorate.execution.spec.options_rows import Expiry, Product, Series
-from quorate.execution.spec.payoffs import payoff_inputs
+from quorate.execution.spec.series_payoffs import payoff_inputs
 from quorate.execution.spec.rows import Account
 from quorate.execution.spec.tables import Tables
 from quorate.instruments.margin import layout as m
@@ -220,7 +220,8 @@ def date_terms(t: Tables, date: int) -> tuple[int, int, int]:
     if date >= EXPIRIES_MAX:
         return max(t.row(Table.FEEDS, date - EXPIRIES_MAX).price_ticks, 1), 0, 1_000_000
     row: Expiry = t.row(Table.EXPIRIES, date)
-    left_ms = options_margin_rules.margin_time_ms(row.expiry_ms, t.row(Table.LEDGER, 0).tick_next_ms)
+    next_ms = t.row(Table.LEDGER, 0).tick_next_ms
+    left_ms = options_margin_rules.margin_time_ms(row.expiry_ms, next_ms)
     if row.state == ExpiryState.FIXED:
         return max(row.fix_ticks, 1), left_ms, 0
     forward = row.forward_ticks or t.row(Table.FEEDS, row.feed).price_ticks
