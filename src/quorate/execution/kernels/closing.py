@@ -17,6 +17,7 @@ from quorate.execution.kernels.rows import (
     position_open,
 )
 from quorate.execution.kernels.scalars import mul_div_floor, notional, zero_price
+from quorate.execution.kernels.series_state import series_ended
 from quorate.types.clearing_codes import Guard, Phase
 from quorate.types.codes import EventKind, MarketStatus, Side
 from quorate.types.records import ASSET_KEY, POSITION_ISOLATED
@@ -61,7 +62,7 @@ def in_bucket(s, cell, bucket):
 
 @helper
 def market_waits(s, market):
-    """Whether liquidation waits for a market: no index, an auction, no takers."""
+    """Whether liquidation waits for a market: no index, an auction, no takers, a series' end."""
     risk = s.risk[market]
     row = s.markets[market]
     return (
@@ -70,6 +71,7 @@ def market_waits(s, market):
         or row["status"] == HALTED
         or row["status"] == POST_ONLY
         or row["mark_ticks"] == 0
+        or series_ended(s, market)
     )
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.observations import interval_of
-from quorate.execution.kernels.series_payoffs import payoff_inputs
 from quorate.execution.kernels.rows import position_of
 from quorate.execution.kernels.scalars import (
     around_mark,
@@ -21,6 +20,7 @@ from quorate.execution.kernels.scalars import (
     requirement_within,
     unfixed_ppm,
 )
+from quorate.execution.kernels.series_payoffs import payoff_inputs
 from quorate.instruments.margin import layout
 from quorate.instruments.margin import scalars as margin
 from quorate.instruments.margin.exotics import NEUTRAL

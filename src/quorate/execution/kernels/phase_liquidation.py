@@ -12,6 +12,7 @@ from quorate.execution.kernels.closing import closing_set, market_after, market_
 from quorate.execution.kernels.deleverage import deleverage
 from quorate.execution.kernels.liquidation import (
     cover,
+    hedge_prepare,
     leave_open,
     orders_cancel,
     sell_prepare,
@@ -40,7 +41,7 @@ HEALTHY, PARTIAL = int(Standing.HEALTHY), int(Standing.PARTIAL)
 FULL, BANKRUPT = int(Standing.FULL), int(Standing.BANKRUPT)
 # Where a tick stands (cursor[0]), and a bucket in it (cursor[2]).
 WORK, DISPOSE = 0, 1
-CANCEL, SLICE, TAKE_OVER, CLOSE_OUT, WIND_UP, FINISHED = 0, 1, 2, 3, 4, 5
+CANCEL, SLICE, TAKE_OVER, CLOSE_OUT, WIND_UP, FINISHED, HEDGE = 0, 1, 2, 3, 4, 5, 6
 EVENTS_OF_UNIT = DELEVERAGED_PER_STEP_MAX + 8
 assert EVENT_ROWS > EVENTS_OF_UNIT + EVENTS_BESIDES + ORDERS_EXAMINED_PER_COMMAND_MAX + (
     (PROTECTIONS_PER_COMMAND_MAX + 1) * (ORDERS_PER_ACCOUNT_MAX + 1)
@@ -67,14 +68,14 @@ def unit(s, account, bucket, stage, market, cursor):
             standing = standing_now(s, account, bucket)
         cursor[2] = FINISHED
         if standing == PARTIAL:
-            cursor[2] = SLICE
+            cursor[2] = HEDGE
         elif standing == FULL:
             cursor[2] = TAKE_OVER
         elif standing == BANKRUPT:
             cursor[2] = WIND_UP
         return False
     wanted = FULL
-    if stage == SLICE:
+    if stage in (SLICE, HEDGE):
         wanted = PARTIAL
     elif stage == WIND_UP:
         wanted = BANKRUPT
@@ -82,6 +83,9 @@ def unit(s, account, bucket, stage, market, cursor):
         s.closing[0]["size"] = 0
         cursor[2] = FINISHED
         return False
+    if stage == HEDGE:
+        cursor[2] = SLICE
+        return hedge_prepare(s, account, bucket)
     if stage in (SLICE, CLOSE_OUT):
         cursor[2] = FINISHED
         closing_set(s, account, bucket, market_greatest(s, account, bucket), wanted)
@@ -174,6 +178,8 @@ def run_liquidation(s, cursor):
         if cursor[0] == WORK:
             if filled:
                 sell_settle(s)
+                if stage == HEDGE:
+                    cursor[2] = FINISHED
             elif stage == CLOSE_OUT:
                 slice_fails(s, stage)
             if now["events"] != before and stage != CANCEL:

@@ -9,7 +9,7 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.accounts import gated
-from quorate.execution.kernels.closing import workable
+from quorate.execution.kernels.closing import in_bucket, workable
 from quorate.execution.kernels.insurance import insurance_holds
 from quorate.execution.kernels.margin import bucket_worth, clears
 from quorate.execution.kernels.rows import emit_words, position_of
@@ -175,16 +175,22 @@ def consider(s, account, bucket, works):
 
 @helper
 def coverable(s, account, bucket):
-    """Whether an isolated bucket without lots is in debt and its funds can pay that."""
+    """Whether a bucket without lots is in debt and its funds can pay that."""
     debt = debt_without_lots(s, account, bucket)
     return debt > 0 and debt <= insurance_holds(s, bucket)
 
 
 @helper
 def debt_without_lots(s, account, bucket):
-    """What an isolated bucket owes once its position is closed."""
+    """What a bucket owes once its positions are closed; the cross bucket where series settle."""
     if bucket == CROSS:
-        return i8(0)
+        if s.ledger[0]["series_high"] == 0:
+            return i8(0)
+        first = i8(s.positions_first[account])
+        for at in range(first, first + i8(s.accounts[account]["positions_count"])):
+            if in_bucket(s, at, bucket) and s.positions[at]["size"] != 0:
+                return i8(0)
+        return max(-s.accounts[account]["cash_e6"], i8(0))
     cell = position_of(s, account, bucket)
     if cell < 0 or s.positions[cell]["size"] != 0:
         return i8(0)

@@ -17,6 +17,7 @@ import numpy as np
 from quorate.instruments.margin import layout
 from quorate.instruments.margin.exotics import STATE as PATH
 from quorate.instruments.margin.exotics import TERMINALS
+from quorate.instruments.margin.liquidation import HEDGE_STEPS
 from quorate.instruments.payoff.checker import CHECK_OUT, CHECK_WORK
 from quorate.instruments.payoff.compiler import COMPILE_WORK
 from quorate.instruments.surface.steps import SURFACE_ROOMS
@@ -81,7 +82,7 @@ CORE = int64_fields("map_mask")
 # The position that a liquidation works on, and what the tick has done so far.
 CLOSING = int64_fields(
     "account bucket market standing size sign equity maintenance count steps acted deleveragings "
-    "cancels"
+    "cancels step"
 )
 CANDIDATE = int64_fields("account bucket equity maintenance")
 COUNTERPARTY = int64_fields("account profit equity lots")
@@ -158,6 +159,7 @@ STATE = np.dtype(
         ("margin_outcomes", "<i8", (limits.FEEDS_MAX + 1, layout.OUTCOMES)),
         ("margin_marks", "<i8", (MARGIN_DATES,)),
         ("margin_touched", "<i8", (MARGIN_DATES + 2 * limits.FEEDS_MAX,)),
+        ("margin_hedges", "<i8", (HEDGE_STEPS + 1,)),
         ("margin_prices", "<i8", (TERMINALS,)),
         ("margin_state", "<i8", (PATH,)),
         # which strikes of one expiry a listing rule has found, by their number

@@ -10,6 +10,7 @@ from quorate.execution.spec.match import book_fill, long_change
 from quorate.execution.spec.options_margin import Leg
 from quorate.execution.spec.positions import position_close_if_empty, position_of, position_open
 from quorate.execution.spec.rows import Account, Position
+from quorate.execution.spec.series_state import series_ended
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import Guard, LiquidationStep, Mode, Phase, Standing
 from quorate.types.codes import EventKind, MarketStatus, Side
@@ -51,13 +52,14 @@ def in_bucket(position: Position, bucket: int) -> bool:
 
 
 def market_waits(t: Tables, market_slot: int) -> bool:
-    """Whether liquidation waits for a market: no index, an auction, no takers."""
+    """Whether liquidation waits for a market: no index, an auction, no takers, a series' end."""
     risk, market = t.row(Table.RISK, market_slot), t.row(Table.MARKETS, market_slot)
     return (
         risk.guard != Guard.NONE
         or risk.phase == Phase.AUCTION
         or market.status in (MarketStatus.HALTED, MarketStatus.POST_ONLY)
         or not market.mark_ticks
+        or series_ended(t, market_slot)
     )
 
 

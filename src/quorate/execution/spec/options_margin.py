@@ -18,8 +18,8 @@ import numpy as np
 from quorate.execution import options_margin_rules, risk_rules, series_rules
 from quorate.execution.spec.observations import interval_of
 from quorate.execution.spec.options_rows import Expiry, Product, Series
-from quorate.execution.spec.series_payoffs import payoff_inputs
 from quorate.execution.spec.rows import Account
+from quorate.execution.spec.series_payoffs import payoff_inputs
 from quorate.execution.spec.tables import Tables
 from quorate.instruments.margin import layout as m
 from quorate.instruments.margin.exotics import (

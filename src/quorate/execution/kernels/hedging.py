@@ -1,0 +1,117 @@
+"""The hedge of a liquidation; the same as `spec.hedging`."""
+
+import numpy as np
+
+from quorate.compiled import helper
+from quorate.execution.kernels.closing import market_waits
+from quorate.execution.kernels.margin import bucket_of, bucket_worth, leg_worth
+from quorate.execution.kernels.options_margin import (
+    CROSS,
+    PARAMETERS,
+    PERPETUAL,
+    PORTFOLIO,
+    ROW,
+    options_need,
+    position_size,
+    row_renew,
+)
+from quorate.execution.kernels.rows import position_code
+from quorate.execution.kernels.scalars import zero_price
+from quorate.instruments.margin import scalars as margin
+from quorate.types.clearing_codes import Phase, Standing
+from quorate.types.codes import Reject
+
+i8 = np.int64
+OK = int(Reject.OK)
+QUARANTINE, PARTIAL = int(Phase.QUARANTINE), int(Standing.PARTIAL)
+hedge_lots = margin.hedge_lots
+
+
+@helper
+def hedge_find(s, account, bucket):
+    """Make the hedge a closing of so many lots; return its zero price, 0 where none helps."""
+    if bucket != CROSS or i8(s.accounts[account]["margin_mode"]) != PORTFOLIO:
+        return i8(0)
+    for market in range(1, s.ledger[0]["risk_high"]):
+        if s.markets[market]["kind"] != PERPETUAL or not usable(s, account, i8(market)):
+            continue
+        if not of_options(s, account, bucket, i8(market)):
+            continue
+        price = hedge_price(s, account, bucket, i8(market))
+        if price:
+            return price
+    return i8(0)
+
+
+@helper
+def usable(s, account, market):
+    """Whether a perpetual is one in which the account could be hedged now."""
+    risk = s.risk[market]
+    if risk["mode"] == 0 or risk["phase"] == QUARANTINE or market_waits(s, market):
+        return False
+    return position_code(s, account, market) == OK and bucket_of(s, account, market) == CROSS
+
+
+@helper
+def of_options(s, account, bucket, market):
+    """Whether the bucket has options on a market's feed; its legs stand in `margin_legs`."""
+    zero = i8(0)
+    series = options_need(s, account, bucket, zero, zero, zero, zero)
+    for k in range(series):
+        if s.risk[s.margin_legs[k, ROW]]["feed"] == s.risk[market]["feed"]:
+            return True
+    return False
+
+
+@helper
+def hedge_price(s, account, bucket, market):
+    """Write a market's hedge into `closing` and return its zero price; 0: it does not help."""
+    row_renew(s, market, True)
+    size = position_size(s, account, market)
+    tables = (s.margin_series, s.margin_underlyings, s.margin_expiries, s.margin_worths)
+    found = hedge_lots(
+        s.margin_legs, s.margin_counts[0], market, tables, s.margin_offsets, PARAMETERS,
+        s.margin_values, s.margin_outcomes, s.margin_marks, s.margin_touched, s.margin_results,
+        s.margin_hedges,
+    )  # fmt: skip
+    lots = bounded(s, market, size, i8(found))
+    if lots == 0:
+        return i8(0)
+    now = s.now[0]
+    zero = i8(0)
+    leg_worth(s, account, bucket, market, size, zero, zero, i8(-1), True)
+    before = now["own_maintenance"]
+    leg_worth(s, account, bucket, market, size + lots, zero, zero, i8(-1), True)
+    freed = before - now["own_maintenance"]
+    if freed <= 0:
+        return i8(0)
+    bucket_worth(s, account, bucket)
+    closing = s.closing[0]
+    closing["account"] = account
+    closing["bucket"] = bucket
+    closing["market"] = market
+    closing["standing"] = PARTIAL
+    closing["equity"] = now["equity"]
+    closing["maintenance"] = now["maintenance"]
+    closing["size"] = -lots
+    closing["sign"] = 1 if lots < 0 else -1
+    terms = s.markets[market]
+    return zero_price(
+        closing["sign"],
+        terms["mark_ticks"],
+        abs(lots),
+        terms["quantum_e6"],
+        now["equity"],
+        now["maintenance"],
+        freed,
+        terms["price_max_ticks"],
+    )
+
+
+@helper
+def bounded(s, market, size, lots):
+    """Lots within the market's largest position and in whole steps, towards zero."""
+    terms = s.markets[market]
+    room = terms["position_max_lots"] - (size if lots > 0 else -size)
+    most = max(min(abs(lots), room), i8(0)) // terms["lot_step"] * terms["lot_step"]
+    return most if lots > 0 else -most
