@@ -60,7 +60,7 @@ def insurance_pays(s, market, loss):
     if loss > insurance_holds(s, market):
         return False
     risk = s.risk[market]
-    own = min(loss, risk["insurance_e6"])
+    own = min(loss, fund_e6(s, market))
     rest = loss - own
     if own:
         fund_move(s, market, -own, PAID)
