@@ -24,7 +24,7 @@ TRADING = {
     7: "expiry_ms",
     8: "market side tif flags price size expiry_ms order_id aux",
     9: "order_id",
-    10: "market size aux",
+    10: "market side size aux",
     11: "market price size expiry_ms order_id aux",
     12: "market price",
     13: "side",
@@ -70,7 +70,7 @@ ANY_SIGN |= {(62, "cloid_hi"), (62, "cloid_lo")}
 ANY_SIGN |= {(63, name) for name in ["price", "size", "order_id", "cloid_hi", "cloid_lo", "aux"]}
 ANY_SIGN |= {(253, f"word_{k}") for k in range(7)}
 SIDES = {1: range(2), 8: range(2), 13: range(2), 48: range(1, 4), 49: range(1, 5), 56: range(4)}
-SIDES |= {59: range(1, 5), 62: range(4), 63: range(256)}
+SIDES |= {10: range(2), 59: range(1, 5), 62: range(4), 63: range(256)}
 TIFS = {1: range(4), 8: range(3)}
 LEVELS_MAX = 32
 

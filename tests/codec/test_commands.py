@@ -167,8 +167,9 @@ def test_dataclasses_and_layouts_name_the_same_fields_in_the_same_order() -> Non
     for op, kind in c.COMMANDS.items():
         names = [field.name for field in dataclasses.fields(kind)]
         if op == Op.QUOTE:
-            assert names == ["market", "group", "levels"]
-            assert {field.name for field in LAYOUTS[op]} == {"market", "group", "levels_count"}
+            assert names == ["market", "group", "levels", "in_volatility"]
+            layout = {field.name for field in LAYOUTS[op]}
+            assert layout == {"market", "group", "levels_count", "in_volatility"}
             level = [field.name for field in dataclasses.fields(c.QuoteLevel)]
             assert level == [field.name for field in LAYOUTS[Op.QUOTE_LEVEL]]
         elif op == Op.LIST_PRODUCT:

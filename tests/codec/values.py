@@ -100,6 +100,7 @@ CLEARING = st.one_of(
     st.builds(
         c.Quote, U32, POSITIVE,
         st.lists(LEVELS, min_size=1, max_size=limits.QUOTE_LEVELS_MAX).map(tuple),
+        st.integers(0, 1),
     ),
     st.builds(c.SetGroup, U32, POSITIVE, POSITIVE, POSITIVE, POSITIVE, POSITIVE),
     st.builds(c.Isolate, U32, SIGNED),

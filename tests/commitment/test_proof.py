@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quorate.commitment import proof, verifier
-from quorate.types import clearing, codes, records
+from quorate.types import codes, events, records
 from quorate.types.records import Table
 from tests.commitment import proof_world
 from tests.commitment.proof_world import GENESIS, KEYS, SIGNERS, World
@@ -115,7 +115,7 @@ def test_the_layout_is_that_of_the_records() -> None:
         "order": records.ORDER,
         "event": records.EVENT,
         "ledger_event": records.LEDGER_EVENT,
-        **{name.lower(): reading for name, reading in clearing.EVENT_READINGS.items()},
+        **{name.lower(): reading for name, reading in events.EVENT_READINGS.items()},
     }
     assert sorted(verifier.LAYOUT) == sorted(dtypes)
     for name, dtype in dtypes.items():

@@ -9,18 +9,22 @@ from typing import Any
 
 from quorate.codec import commands as c
 from quorate.codec.options_commands import ListProduct, SetListing, SetSeries
+from quorate.execution.spec.options_rows import Expiry
 from quorate.instruments.payoff.language import declared, parse
 from quorate.types.blocks import MarketSpec
 from quorate.types.clearing import RISK_PARAMETERS
+from quorate.types.clearing_spec import GlobalSpec
 from quorate.types.codes import EventKind, Reject
-from quorate.types.limits import PAYOFF_CODE_MAX
-from quorate.types.options_codes import ObservationRule
+from quorate.types.limits import EXPIRIES_MAX, PAYOFF_CODE_MAX, VOTERS_MAX
+from quorate.types.options_codes import ExpiryState, ObservationRule
 from quorate.types.records import Table
 from tests.execution.clearing_exchange import RISK, House, readings
 from tests.execution.exchange import USD
 
 SERIES = 4
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+NUMBERS = GlobalSpec()
+LEAST_MS = NUMBERS.listing_least_ms
 PRICES = (1, 1_000_000)
 HIGH = 1_000_000
 Ranges = Mapping[str, tuple[int, int]]
@@ -120,3 +124,18 @@ def refusals(events: Any) -> list[tuple[Reject, int, int, int]]:
 def announced(events: Any) -> Sequence[Any]:
     """The events SERIES_LISTED."""
     return list(readings(events, EventKind.SERIES_LISTED))
+
+
+def expiries_taken(x: Desk, first: int) -> None:
+    """Give all rows of EXPIRIES from `first` on to somebody else."""
+    ledger = x.lockstep.spec.tables.row(Table.LEDGER, 0)
+    ledger.expiries_high, ledger.smile_votes_high = EXPIRIES_MAX, EXPIRIES_MAX * VOTERS_MAX
+    x.lockstep.spec.tables.put(Table.LEDGER, 0, ledger)
+    x.lockstep.kernel.ledger["expiries_high"] = EXPIRIES_MAX
+    x.lockstep.kernel.ledger["smile_votes_high"] = EXPIRIES_MAX * VOTERS_MAX
+    for slot in range(first, EXPIRIES_MAX):
+        row = Expiry(state=int(ExpiryState.OPEN), expiry_ms=9, feed=9)
+        x.lockstep.spec.tables.put(Table.EXPIRIES, slot, row)
+        for name in ("state", "expiry_ms", "feed"):
+            x.lockstep.kernel.rows(Table.EXPIRIES)[slot][name] = getattr(row, name)
+    x.doctor(Table.EXPIRIES, EXPIRIES_MAX - 1)

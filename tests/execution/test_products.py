@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from quorate.codec.options_commands import ListProduct
 from quorate.execution.machine import KernelMachine
+from quorate.instruments.listing import catalogue_command
 from quorate.instruments.payoff import language
+from quorate.instruments.payoff.catalogue import CATALOGUE
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import PAYOFF_CODE_MAX, PAYOFF_TEXT_BYTES_MAX, PRODUCTS_MAX
 from quorate.types.options_codes import ObservationRule
@@ -184,6 +186,17 @@ def test_a_product_survives_a_restart() -> None:
     x.lockstep.kernel = restored
     restored.dirty()
     x.ok("governance", product(2))
+
+
+def test_the_whole_catalogue_is_listed() -> None:
+    x = Desk()
+    for slot, each in enumerate(CATALOGUE):
+        command = catalogue_command(slot, each)
+        assert refusals(x.send("governance", command))[0][0] == R.OK, each.name
+    assert x.ledger().products_high == len(CATALOGUE) >= 13
+    kinds = [x.at(Table.PRODUCTS, slot).european for slot in range(len(CATALOGUE))]
+    named = {CATALOGUE[slot].name: kind for slot, kind in enumerate(kinds) if kind}
+    assert named == {"european_call": 1, "european_put": 2}
 
 
 # --- payoffs as they are drawn -------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Series: bound by command, listed by rule; expiries and their rows. Both machines in lockstep."""
+"""Series listed by rule, against a plain model. Both machines in lockstep."""
 
 import random
 from dataclasses import replace
@@ -10,37 +10,32 @@ import pytest
 from quorate.codec import commands as c
 from quorate.codec.options_commands import SetListing, SetSeries
 from quorate.execution.machine import KernelMachine
-from quorate.execution.spec.options_rows import Expiry
 from quorate.sim.execution_world import Row
 from quorate.types.clearing import RISK_PARAMETERS
 from quorate.types.clearing_codes import FeedState
 from quorate.types.codes import MarketStatus, Reject
 from quorate.types.limits import (
-    EXPIRIES_MAX,
-    FIXING_SAMPLE_MS,
-    FIXING_SAMPLES,
-    LISTING_LEAST_MS,
+    LISTING_PERIOD_MS_MIN,
     LISTINGS_MAX,
     LISTINGS_PER_TICK,
     MARKETS_MAX,
     OPTION_MS_MAX,
-    PAYOFF_SAMPLES_MAX,
-    VOTERS_MAX,
 )
-from quorate.types.options import PARAMETERS
-from quorate.types.options_codes import ExpiryState, ObservationRule, SeriesState
+from quorate.types.options_codes import ObservationRule
 from quorate.types.records import Table
 from tests.execution.clearing_exchange import house
-from tests.execution.exchange import PERP, SPOT
+from tests.execution.exchange import PERP
 from tests.execution.options_exchange import (
     DAY_MS,
     HIGH,
     HOUR_MS,
+    LEAST_MS,
     PRICES,
     SERIES,
     SPEC,
     Desk,
     announced,
+    expiries_taken,
     product,
 )
 
@@ -54,207 +49,6 @@ def desk() -> Desk:
     return x
 
 
-# --- markets of kind SERIES ----------------------------------------------------------------------
-def test_a_market_of_series_is_halted_until_it_has_one() -> None:
-    x = Desk()
-    x.ok("governance", product(0))
-    x.market_made()
-    assert x.market(SERIES).status == MarketStatus.HALTED
-    for status in (MarketStatus.OPEN, MarketStatus.POST_ONLY, MarketStatus.REDUCE_ONLY):
-        assert x.governs(c.SetStatus(SERIES, int(status))) == R.SERIES_NOT_LIVE
-    assert x.governs(c.SetStatus(SERIES, int(MarketStatus.HALTED))) == R.OK
-    assert x.code("oracle", c.SetMark(SERIES, 5)) == R.MARK_FOLLOWS_ITS_FEED
-    x.ok("governance", SetSeries(SERIES, 0, x.ahead(3), strike=5))
-    assert x.market(SERIES).status == MarketStatus.OPEN
-    assert x.governs(c.SetStatus(SERIES, int(MarketStatus.POST_ONLY))) == R.OK
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"mark_ticks": 1},
-        {"base_asset": 1},
-        {"lot_units": 1},
-        {"position_max_lots": 0},
-        {"size_max_lots": 2**38 - 1},
-    ],
-)
-def test_bounds_of_a_market_of_series_are_a_perpetuals(change: dict[str, int]) -> None:
-    x = Desk()
-    assert x.governs(c.ListMarket(SERIES, replace(SPEC, **change))) == (
-        R.MARKET_PARAMETERS_OUT_OF_RANGE
-    )
-    assert x.governs(c.ListMarket(SERIES, replace(SPEC, kind=2))) == R.OK
-
-
-def test_a_market_of_series_without_a_clearing_house_takes_no_mark() -> None:
-    x = Desk()
-    x.ok("governance", c.ListMarket(SERIES, SPEC))
-    assert x.code("oracle", c.SetMark(SERIES, 5)) == R.MARK_FOLLOWS_ITS_FEED
-
-
-# --- SET_SERIES ----------------------------------------------------------------------------------
-def test_a_series_and_its_expiry(desk: Desk) -> None:
-    row, expiry = desk.series(), desk.expiry(0)
-    assert (row.state, row.product, row.strike, row.expiry) == (SeriesState.LIVE, 0, 100_000, 0)
-    assert row.listed_ms == desk.time_ms and not row.template
-    assert (expiry.state, expiry.feed, expiry.series_count) == (ExpiryState.OPEN, 0, 1)
-    assert expiry.expiry_ms == row.expiry_ms
-    # The window of the fixing: its samples are the multiples behind its begin, the last at expiry.
-    samples = range(expiry.fix_next_ms, expiry.expiry_ms + 1, FIXING_SAMPLE_MS)
-    assert len(samples) == FIXING_SAMPLES and samples[-1] == expiry.expiry_ms
-    ledger = desk.ledger()
-    assert (ledger.series_high, ledger.series_live) == (SERIES + 1, 1)
-    assert (ledger.expiries_high, ledger.smile_votes_high) == (1, VOTERS_MAX)
-
-
-def test_each_refusal_of_a_series() -> None:
-    x = Desk()
-    x.fund("ann")
-    x.ok("governance", product(0))
-    x.ok("governance", c.ListMarket(SERIES, SPEC))
-    sound = SetSeries(SERIES, 0, x.ahead(30), strike=100_000)
-    assert x.code("ann", sound) == R.GOVERNANCE_KEY_REQUIRED
-    assert x.governs(replace(sound, market=0)) == R.MARKET_MUST_EXIST
-    assert x.governs(replace(sound, market=SERIES + 1)) == R.MARKET_MUST_EXIST
-    assert x.governs(replace(sound, market=PERP)) == R.SERIES_ALREADY_SET
-    assert x.governs(replace(sound, market=SPOT)) == R.SERIES_ALREADY_SET
-    assert x.governs(replace(sound, product=1)) == R.PRODUCT_MUST_EXIST
-    assert x.governs(sound) == R.MARKET_HAS_NO_CLEARING
-    x.market_made(SERIES + 1)
-    sound = replace(sound, market=SERIES + 1)
-    for strike in (0, PRICES[1] + 1, -1, 2**63 - 1, -(2**63)):
-        assert x.governs(replace(sound, strike=strike)) == R.SERIES_PARAMETER_OUT_OF_RANGE
-    for name in PARAMETERS[1:]:
-        for value in (1, -1):
-            wrong = replace(sound, **{name: value})
-            assert x.governs(wrong) == R.SERIES_PARAMETER_OUT_OF_RANGE
-    least, most = x.time_ms + LISTING_LEAST_MS, x.time_ms + OPTION_MS_MAX
-    for expiry_ms in (0, 1, least + 1_000 - 1, most + 10_000, 2**63 - 1):
-        assert x.governs(replace(sound, expiry_ms=expiry_ms)) == R.EXPIRY_OUT_OF_RANGE
-    assert x.governs(replace(sound, expiry_ms=x.time_ms + LISTING_LEAST_MS + 1_000)) == R.OK
-    assert x.governs(sound) == R.SERIES_ALREADY_SET
-
-
-def test_an_expiry_at_both_ends() -> None:
-    x = Desk()
-    x.ok("governance", product(0))
-    for slot, ahead_ms in ((4, LISTING_LEAST_MS), (5, OPTION_MS_MAX)):
-        x.market_made(slot)
-        at_ms = x.time_ms + 1_000  # of the block that follows
-        beyond = -1 if ahead_ms == LISTING_LEAST_MS else 1_001
-        wrong = SetSeries(slot, 0, at_ms + ahead_ms + beyond, strike=1)
-        assert x.governs(wrong) == R.EXPIRY_OUT_OF_RANGE
-        assert x.governs(replace(wrong, expiry_ms=x.time_ms + 1_000 + ahead_ms)) == R.OK
-
-
-def test_the_payoff_fits_the_prices_of_its_market() -> None:
-    x = Desk()
-    x.ok("governance", product(0, high=SPEC.price_max_ticks + 1), product(1))
-    x.market_made()
-    series = SetSeries(SERIES, 0, x.ahead(9), strike=1)
-    assert x.governs(series) == R.MARKET_PARAMETERS_OUT_OF_RANGE
-    assert x.governs(replace(series, product=1)) == R.OK
-
-
-def test_without_an_expiry_neither_fixing_nor_path() -> None:
-    x = Desk()
-    x.ok(
-        "governance",
-        product(0),
-        product(1, "avg", {"avg": PRICES}, rule=ObservationRule.BLOCK),
-        product(2, "max(spot - strike, 0)", {"spot": PRICES, "strike": PRICES}, name="EVER"),
-    )
-    x.market_made()
-    assert x.governs(SetSeries(SERIES, 0, 0, strike=9)) == R.EXPIRY_OUT_OF_RANGE
-    assert x.governs(SetSeries(SERIES, 1, 0)) == R.EXPIRY_OUT_OF_RANGE
-    assert x.governs(SetSeries(SERIES, 2, 0, strike=9)) == R.OK
-    assert x.ledger().expiries_high == 0 and x.series().state == SeriesState.LIVE
-    x.market_made(5)
-    assert x.governs(SetSeries(5, 2, x.ahead(9), strike=9)) == R.OK
-
-
-def test_samples_end_before_they_are_too_many() -> None:
-    x = Desk()
-    averaged = product(
-        0, "avg", {"avg": PRICES}, rule=ObservationRule.SAMPLED, sample_ms=1_000
-    )
-    x.ok("governance", averaged)
-    x.market_made()
-    expiry_ms = x.time_ms + 1_000 + 1_000 * PAYOFF_SAMPLES_MAX
-    assert x.governs(SetSeries(SERIES, 0, expiry_ms)) == R.EXPIRY_OUT_OF_RANGE
-    x.ok("governance", SetSeries(SERIES, 0, x.time_ms + 1_000 * PAYOFF_SAMPLES_MAX))
-    assert x.series().seen_next_ms == x.time_ms // 1_000 * 1_000 + 1_000
-
-
-def test_closes_are_at_eight_in_the_morning() -> None:
-    x = Desk()
-    x.ok("governance", product(0, "avg", {"avg": PRICES}, rule=ObservationRule.CLOSE))
-    x.market_made()
-    x.ok("governance", SetSeries(SERIES, 0, x.ahead(72)))
-    next_ms = x.series().seen_next_ms
-    assert next_ms % DAY_MS == 8 * HOUR_MS and 0 < next_ms - x.time_ms <= DAY_MS
-
-
-def test_a_series_keeps_its_feed_and_nothing_else(desk: Desk) -> None:
-    feed, close = (RISK_PARAMETERS.index(name) for name in ("feed", "close_ppm"))
-    assert desk.governs(c.SetRisk(SERIES, feed, 1)) == R.SERIES_ALREADY_SET
-    assert desk.governs(c.SetRisk(SERIES, close, 5)) == R.OK
-    assert desk.governs(c.SetRisk(PERP, feed, 1)) == R.OK
-
-
-# --- expiries ------------------------------------------------------------------------------------
-def test_an_expiry_is_shared_by_feed_and_time(desk: Desk) -> None:
-    for slot, feed, ahead in ((5, 0, 48), (6, 1, 48), (7, 0, 72)):
-        desk.market_made(slot, feed=feed)
-        expiry_ms = desk.series().expiry_ms + (ahead - 48) * HOUR_MS
-        desk.ok("governance", SetSeries(slot, 0, expiry_ms, strike=7))
-    assert [desk.series(slot).expiry for slot in (4, 5, 6, 7)] == [0, 0, 1, 2]
-    assert [desk.expiry(slot).series_count for slot in range(3)] == [2, 1, 1]
-    assert desk.expiry(1).feed == 1
-
-
-def test_a_free_row_is_taken_first_and_its_votes_are_forgotten(desk: Desk) -> None:
-    desk.market_made(5)
-    desk.ok("governance", SetSeries(5, 0, desk.ahead(100), strike=7))
-    desk.doctor(Table.EXPIRIES, 0, state=int(ExpiryState.FREE), vol_8_e9=5, fix_sum=9)
-    desk.doctor(Table.SMILE_VOTES, 3, time_ms=desk.time_ms, forward_ticks=9, vol_0_e9=7)
-    desk.market_made(6)
-    desk.ok("governance", SetSeries(6, 0, desk.ahead(200), strike=7))
-    assert desk.series(6).expiry == 0 and desk.ledger().expiries_high == 2
-    row = desk.expiry(0)
-    assert (row.state, row.series_count, row.vol_8_e9, row.fix_sum) == (ExpiryState.OPEN, 1, 0, 0)
-    vote = desk.at(Table.SMILE_VOTES, 3)
-    assert (vote.time_ms, vote.forward_ticks, vote.vol_0_e9) == (0, 0, 0)
-
-
-def expiries_taken(x: Desk, first: int) -> None:
-    """Give all rows of EXPIRIES from `first` on to somebody else."""
-    ledger = x.lockstep.spec.tables.row(Table.LEDGER, 0)
-    ledger.expiries_high, ledger.smile_votes_high = EXPIRIES_MAX, EXPIRIES_MAX * VOTERS_MAX
-    x.lockstep.spec.tables.put(Table.LEDGER, 0, ledger)
-    x.lockstep.kernel.ledger["expiries_high"] = EXPIRIES_MAX
-    x.lockstep.kernel.ledger["smile_votes_high"] = EXPIRIES_MAX * VOTERS_MAX
-    for slot in range(first, EXPIRIES_MAX):
-        row = Expiry(state=int(ExpiryState.OPEN), expiry_ms=9, feed=9)
-        x.lockstep.spec.tables.put(Table.EXPIRIES, slot, row)
-        for name in ("state", "expiry_ms", "feed"):
-            x.lockstep.kernel.rows(Table.EXPIRIES)[slot][name] = getattr(row, name)
-    x.doctor(Table.EXPIRIES, EXPIRIES_MAX - 1)
-
-
-def test_an_expiry_too_many() -> None:
-    x = Desk()
-    x.ok("governance", product(0))
-    x.market_made()
-    expiries_taken(x, 0)
-    assert x.governs(SetSeries(SERIES, 0, x.ahead(5), strike=9)) == R.TABLE_FULL_SEND_LATER
-    assert x.series().state == SeriesState.NONE
-    x.doctor(Table.EXPIRIES, 77, state=int(ExpiryState.FREE), expiry_ms=0, feed=0)
-    x.ok("governance", SetSeries(SERIES, 0, x.ahead(5), strike=9))
-    assert x.series().expiry == 77
-
-
 # --- SET_LISTING ---------------------------------------------------------------------------------
 def test_each_refusal_of_a_rule(desk: Desk) -> None:
     x = desk
@@ -266,9 +60,8 @@ def test_each_refusal_of_a_rule(desk: Desk) -> None:
     assert x.governs(x.rule(template=2**63 - 1)) == R.MARKET_MUST_EXIST
     assert x.governs(x.rule(template=PERP)) == R.SERIES_NOT_LIVE
     for wrong in (
-        {"period_ms": LISTING_LEAST_MS - 1, "offset_ms": 0},
+        {"period_ms": LISTING_PERIOD_MS_MIN - 1, "offset_ms": 0},
         {"period_ms": OPTION_MS_MAX + 1},
-        {"period_ms": OPTION_MS_MAX, "ahead": 1},
         {"period_ms": 2**63 - 1},
         {"offset_ms": DAY_MS},
         {"ahead": 0},
@@ -280,7 +73,9 @@ def test_each_refusal_of_a_rule(desk: Desk) -> None:
         {"each_side": 2**63 - 1},
     ):
         assert x.governs(x.rule(**wrong)) == R.PARAMETER_OUT_OF_RANGE, wrong
-    assert x.governs(x.rule()) == R.OK
+    long = {"period_ms": OPTION_MS_MAX - LEAST_MS, "ahead": 1}
+    assert x.governs(x.rule(**{**long, "ahead": 2})) == R.EXPIRY_OUT_OF_RANGE
+    assert x.governs(x.rule(**long)) == R.OK
     for number in range(1, LISTINGS_MAX):
         assert x.governs(x.rule(slot=number)) == R.OK
     assert x.governs(x.rule(slot=LISTINGS_MAX)) == R.PARAMETER_OUT_OF_RANGE
@@ -324,7 +119,7 @@ def test_what_a_rule_lists(desk: Desk) -> None:
     assert slots == [5, 6, 7] and {int(event["code"]) for event in found} == {1}
     expiry_ms = int(found[0]["expiry_ms"])
     assert expiry_ms % DAY_MS == 8 * HOUR_MS
-    assert LISTING_LEAST_MS < expiry_ms - desk.time_ms <= LISTING_LEAST_MS + DAY_MS
+    assert LEAST_MS < expiry_ms - desk.time_ms <= LEAST_MS + DAY_MS
     assert [desk.market(slot).name.rstrip(b"\0") for slot in slots] == [
         b"BTC-C-5", b"BTC-C-6", b"BTC-C-7",
     ]  # fmt: skip
@@ -402,14 +197,13 @@ def test_markets_run_out(desk: Desk) -> None:
 
 
 def test_an_expiry_without_a_row_leaves_the_others_their_series(desk: Desk) -> None:
-    expiry_ms = (desk.time_ms + LISTING_LEAST_MS - 8 * HOUR_MS) // DAY_MS * DAY_MS + 8 * HOUR_MS
+    expiry_ms = (desk.time_ms + LEAST_MS - 8 * HOUR_MS) // DAY_MS * DAY_MS + 8 * HOUR_MS
     second = expiry_ms + 2 * DAY_MS
     desk.market_made(5)
     desk.ok("governance", SetSeries(5, 0, second, strike=777))
     expiries_taken(desk, 2)
     desk.ok("governance", desk.rule(ahead=3, each_side=1))
-    desk.votes(*[100_000] * 4)
-    found = announced(desk.rows())
+    found = [*announced(desk.votes(*[100_000] * 4)), *announced(desk.rows())]
     assert {int(event["expiry_ms"]) for event in found} == {second}
     assert not desk.at(Table.LISTINGS, 0).done_expiry_ms
 
@@ -418,8 +212,8 @@ def test_an_expiry_without_a_row_leaves_the_others_their_series(desk: Desk) -> N
 class Model:
     """What should be listed, from the words of the rule: no caches, no slots."""
 
-    def __init__(self, there: set[tuple[int, int]]) -> None:
-        self.there = there
+    def __init__(self, there: set[tuple[int, int]], least_ms: int) -> None:
+        self.there, self.least_ms = there, least_ms
 
     def tick(self, time_ms: int, index: int, rules: list[SetListing]) -> list[tuple[int, int]]:
         """(expiry, strike) of the series that one tick lists."""
@@ -430,11 +224,12 @@ class Model:
                 (k * step for k in (index // step, index // step + 1)),
                 key=lambda strike: (-abs(strike - index), strike),
             )
+            first = (time_ms + self.least_ms) // rule.period_ms
             expiries = [
                 k * rule.period_ms + rule.offset_ms
-                for k in range(time_ms // rule.period_ms - 1, time_ms // rule.period_ms + 40)
+                for k in range(first - 2, first + 40)
             ]
-            ahead = [each for each in expiries if each > time_ms + LISTING_LEAST_MS]
+            ahead = [each for each in expiries if each > time_ms + self.least_ms]
             strikes = [middle + k * step for k in range(-32, 33)]
             strikes = [s for s in strikes if abs(s - middle) <= rule.strikes_each_side * step]
             strikes.sort(key=lambda strike: (abs(strike - middle), -strike))
@@ -451,12 +246,12 @@ class Model:
 class Watched(Desk):
     """A desk of which each block is a tick, held against the model."""
 
-    def __init__(self) -> None:
-        super().__init__(house({"tick_ms": 0, "fresh_ms": 6_000}))
+    def __init__(self, least_ms: int) -> None:
+        super().__init__(house({"tick_ms": 0, "fresh_ms": 6_000, "listing_least_ms": least_ms}))
         self.rules: list[SetListing] = []
         self.found = 0
         self.listed()
-        self.model = Model({(self.series().expiry_ms, self.series().strike)})
+        self.model = Model({(self.series().expiry_ms, self.series().strike)}, least_ms)
 
     def rows(self, *bundles: Row, step_ms: int = 1_000) -> Any:
         events = super().rows(*bundles, step_ms=step_ms)
@@ -478,7 +273,8 @@ class Watched(Desk):
 
 def world(seed: int, blocks: int) -> None:
     """Index, time and rules move; in every block the machines and the model list the same."""
-    x, rng, index = Watched(), random.Random(seed), 100_000
+    rng, index = random.Random(seed), 100_000
+    x = Watched(rng.choice([LEAST_MS, 20_000]))
     x.ruled(x.rule())
     x.ruled(x.rule(slot=1, period_ms=2 * HOUR_MS, offset_ms=0))
     for _ in range(blocks):
@@ -492,8 +288,8 @@ def world(seed: int, blocks: int) -> None:
             x.ruled(
                 x.rule(
                     slot=rng.randrange(2),
-                    period_ms=rng.choice([1, 2, 24]) * HOUR_MS,
-                    offset_ms=rng.choice([0, HOUR_MS // 2]),
+                    period_ms=(period_ms := rng.choice([20_000, HOUR_MS, 24 * HOUR_MS])),
+                    offset_ms=rng.choice([0, period_ms // 2]),
                     ahead=rng.choice([1, 2, 5]),
                     step=rng.choice([1_000, 5_000, 50_000]),
                     each_side=rng.choice([0, 1, 4]),

@@ -22,6 +22,7 @@ GROUPS = (
     ("kernel.full", "clearing", "full"),
     ("risk.scan_million_ms", "risk", "scan"),
     ("options.portfolio_100_us", "options_margin", "margin"),
+    ("options.black76_per_s", "options", "black76"),
     ("root.hashes_per_s", "facts", "hashes"),
     ("path.bundle", "path", "path"),
     ("recovery.million_s", "path", "recovery"),

@@ -46,13 +46,15 @@ class QuoteLevel:
 class Quote:
     """Mass quote: take back the group's quotes in the market and rest these post-only orders.
 
-    One record and one more for each level.
+    One record and one more for each level. With `in_volatility` 1 the levels' prices are volatilities
+    in 1e-6 of a European series, and become prices by the forward when the command executes.
     """
 
     op: ClassVar[Op] = Op.QUOTE
     market: int
     group: int
     levels: tuple[QuoteLevel, ...]
+    in_volatility: int = 0
 
     @property
     def levels_count(self) -> int:

@@ -174,6 +174,7 @@ LAYOUTS: Final[dict[Op, tuple[Field, ...]]] = {
     Op.CANCEL_TRIGGER: (trading("order_id", "trigger_id"),),
     Op.QUOTE: (
         trading("market"),
+        trading("side", "in_volatility", high=1),
         trading("size", "levels_count"),
         trading("aux", "group"),
     ),

@@ -48,23 +48,22 @@ G = (
 # integer with sign), u1, u2, u4 (without), or bN: N bytes as they are.
 ROWS_TEXT = """
     chain height:i8 time_ms:i8 protocol_version:i8 version_next:i8 version_next_height:i8
-        exec_block_digest:b32 events_root:b32 reserved:i8;
-    account address:b20 sub:u4 next_address:b20 next_sub:u4 cash_e6:i8 held_e6:i8 deadman_ms:i8
-        volume_cur_e6:i8 volume_prev_e6:i8 volume_window:u4 orders_head:u4 orders_count:u4
-        armed_prev:u4 armed_next:u4 positions_count:u2 sessions_count:u2 triggers_head:u4
-        groups_head:u4 triggers_count:u2 groups_count:u2 switch:u1 standing:u1 zero:b2;
-    position key:u4 orders_count:u2 flags:u2 size:i8 bids:i8 asks:i8 entry_e6:i8 realized_e6:i8
-        funding_index:i8 isolated_e6:i8;
-    order order_id:i8 price:i8 size:i8 remaining:i8 expiry_ms:i8 cloid_hi:i8 cloid_lo:i8
-        placed_ms:i8 account:u4 market:u4 level:u4 older:u4 newer:u4 account_prev:u4
-        account_next:u4 hold_ppm:u4 side:u1 tif:u1 flags:u1 group:u1 group_slot:u4 reserved:i8;
-    event kind:u1 end:u1 code:u2 bundle:u4 command:u2 side:u1 zero:u1 market:u4 account:u4
-        counter_account:u4 order_id:i8 counter_order_id:i8 price:i8 size:i8 remaining:i8 fee_e6:i8
-        counter_fee_e6:i8 position:i8 counter_position:i8 realized_e6:i8 counter_realized_e6:i8;
-    ledger_event kind:u1 end:u1 code:u2 bundle:u4 command:u2 side:u1 zero_side:u1 asset:u4
-        account:u4 counter_account:u4 address:b20 zero:u4 amount:i8 reference:i8 reserved:b48
+    exec_block_digest:b32 events_root:b32 reserved:i8; account address:b20 sub:u4 next_address:b20
+    next_sub:u4 cash_e6:i8 held_e6:i8 deadman_ms:i8 volume_cur_e6:i8 volume_prev_e6:i8
+    volume_window:u4 orders_head:u4 orders_count:u4 armed_prev:u4 armed_next:u4 positions_count:u2
+    sessions_count:u2 triggers_head:u4 groups_head:u4 triggers_count:u2 groups_count:u2 switch:u1
+    standing:u1 margin_mode:u1 zero:u1; position key:u4 orders_count:u2 flags:u2 size:i8 bids:i8
+    asks:i8 entry_e6:i8 realized_e6:i8 funding_index:i8 isolated_e6:i8; order order_id:i8 price:i8
+    size:i8 remaining:i8 expiry_ms:i8 cloid_hi:i8 cloid_lo:i8 placed_ms:i8 account:u4 market:u4
+    level:u4 older:u4 newer:u4 account_prev:u4 account_next:u4 hold_ppm:u4 side:u1 tif:u1 flags:u1
+    group:u1 group_slot:u4 reserved:i8; event kind:u1 end:u1 code:u2 bundle:u4 command:u2 side:u1
+    zero:u1 market:u4 account:u4 counter_account:u4 order_id:i8 counter_order_id:i8 price:i8 size:i8
+    remaining:i8 fee_e6:i8 counter_fee_e6:i8 position:i8 counter_position:i8 realized_e6:i8
+    counter_realized_e6:i8; ledger_event kind:u1 end:u1 code:u2 bundle:u4 command:u2 side:u1
+    zero_side:u1 asset:u4 account:u4 counter_account:u4 address:b20 zero:u4 amount:i8 reference:i8
+    reserved:b48
 """
-# The events of the clearing house: the name of a kind, then of its integers; the rest is zero.
+# Events of the clearing house and of options: a kind, then its integers by name; others are zero.
 CLEARING_TEXT = """
     indexed price_ticks external_ticks votes_count weight_fresh weight_total spread_ppm
     confidence_ppm outliers_count state weight_present; marked mark_ticks mark_before_ticks
@@ -75,11 +74,16 @@ CLEARING_TEXT = """
     equity_before_e6 maintenance_before_e6 equity_after_e6 maintenance_after_e6 fee_e6 fund_e6
     cash_e6; deleveraged mark_ticks price_ticks lots position counter_position unhedged_lots
     counter_equity_before_e6 counter_equity_after_e6 cash_e6 lots_needed score_e9; triggered
-    trigger_id order_id trigger_ticks watched_ticks size limit_ticks filled remaining;
-    trigger_ended trigger_id; auction_begun end_ms reference_ticks price_ticks band_low_ticks
-    band_high_ticks band; auction_ended price_ticks lots surplus_lots fills_count begin_ms;
-    protected group lots delta_e6 vega_e6 frozen_until_ms cancelled_count; changed parameter value
-    value_before height; switched state state_before until_ms; insured amount_e6 fund_after_e6
+    trigger_id order_id trigger_ticks watched_ticks size limit_ticks filled remaining; trigger_ended
+    trigger_id; auction_begun end_ms reference_ticks price_ticks band_low_ticks band_high_ticks
+    band; auction_ended price_ticks lots surplus_lots fills_count begin_ms; protected group lots
+    delta_e6 vega_e6 frozen_until_ms cancelled_count; changed parameter value value_before height;
+    switched state state_before until_ms; insured amount_e6 fund_after_e6; product_listed payoff_low
+    payoff_high rule sample_ms text_bytes; series_listed product expiry expiry_ms strike upper lower
+    rebate cap rate template; smiled forward_ticks index_ticks confidence_ppm votes_count state
+    vol_low_e9 vol_mid_e9 vol_high_e9 spread_ppm participation_ppm; fixed fix_ticks samples_count
+    missing_count sum expiry_ms feed; series_moved state_before settle_ticks open_interest_lots
+    mark_ticks; settled settle_ticks lots cash_e6 isolated_e6
 """
 ROWS = {words[0]: words[1:] for words in map(str.split, ROWS_TEXT.split(";"))}
 CLEARING = {words[0]: words[1:] for words in map(str.split, CLEARING_TEXT.split(";"))}
@@ -88,23 +92,20 @@ for kind_name, names in CLEARING.items():
     ROWS[kind_name] = ROWS["event"][:10] + [f"{name}:i8" for name in named]
 LAYOUT = {name: [tuple(field.split(":")) for field in fields] for name, fields in ROWS.items()}
 # Links and reserved bytes say nothing to a reader.
-HIDDEN = (
-    "zero", "zero_side", "next_address", "next_sub", "orders_head", "armed_prev", "armed_next",
-    "level", "older", "newer", "account_prev", "account_next", "triggers_head", "groups_head",
-    "group_slot",
-)  # fmt: skip
+HIDDEN = str.split(
+    "zero zero_side next_address next_sub orders_head armed_prev armed_next level older newer"
+    " account_prev account_next triggers_head groups_head group_slot"
+)
 # Which table the leaf of a proof stands in.
 TABLES = {"account": 7, "position": 7, "order": 8, "event": 0}
 SIDES = ("buy", "sell")
 TIFS = ("good till cancelled", "good till time", "immediate or cancel", "fill or kill")
 LEDGER_EVENTS = ("deposited", "withdrawn", "transferred")
-OLD_KINDS = ("none", "receipt", "bundle", "fill", "cancelled", "reduced", *LEDGER_EVENTS)
-EVENT_KINDS = (*OLD_KINDS, *CLEARING)
+EVENT_KINDS = (*str.split("none receipt bundle fill cancelled reduced"), *LEDGER_EVENTS, *CLEARING)
 ASSET_KEY = 0x8000_0000
 
-KEYS = (
-    "chain_id checkpoint file_digest format genesis kind preimage siblings slot table top_siblings"
-)
+KEYS = "chain_id checkpoint file_digest format genesis kind preimage siblings slot table"
+KEYS += " top_siblings"
 KEYS_OF_KIND = {"account": "", "position": " position", "order": "", "event": " event"}
 KEYS_CHECKPOINT = "epoch exec_block_digest height signatures state_root"
 KEYS_SIGNATURE = "signature signer"

@@ -8,16 +8,17 @@ all. A module that imports another one of the list stands behind it.
 KERNEL_MODULES: tuple[str, ...] = (
     "quorate.instruments.payoff.kernels",
     "quorate.execution.kernels.payoffs",
+    "quorate.instruments.surface.kernels",
     "quorate.execution.kernels.block",
     "quorate.execution.kernels.phase_triggers",
     "quorate.execution.kernels.phase_auctions",
     "quorate.execution.kernels.phase_liquidation",
     "quorate.execution.kernels.phase_series",
     "quorate.execution.kernels.phase_tick",
-    "quorate.instruments.surface.kernels",
     "quorate.execution.kernels.sweeps",
     "quorate.commitment.sha256",
     "quorate.execution.kernels.indexes",
     "quorate.execution.kernels.advice",
+    "quorate.instruments.pricing.kernels",
     "quorate.admission.structure",
 )

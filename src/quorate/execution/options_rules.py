@@ -9,10 +9,8 @@ from quorate.instruments.payoff.rules import FIELD, INPUT
 from quorate.types.limits import (
     CLOSE_OFFSET_MS,
     DAY_MS,
-    FIXING_SAMPLE_MS,
-    FIXING_WINDOW_MS,
     LISTING_EXPIRIES_MAX,
-    LISTING_LEAST_MS,
+    LISTING_PERIOD_MS_MIN,
     LISTING_STRIKES_MAX,
     OBSERVATION_MS_MIN,
     OPTION_MS_MAX,
@@ -56,7 +54,9 @@ def observation_sound(rule: int, reach: int) -> bool:
 
 
 # --- series --------------------------------------------------------------------------------------
-def expiry_sound(expiry_ms: int, time_ms: int, reach: int, rule: int, sample_ms: int) -> bool:
+def expiry_sound(
+    expiry_ms: int, time_ms: int, least_ms: int, reach: int, rule: int, sample_ms: int
+) -> bool:
     """Whether a series of a product may be listed now with an expiry; 0 is none.
 
     Without an expiry there is no fixing and a path has no end, so the payoff may name neither. What
@@ -64,16 +64,16 @@ def expiry_sound(expiry_ms: int, time_ms: int, reach: int, rule: int, sample_ms:
     """
     if expiry_ms == 0:
         return reach & (REACH_FIX | REACH_PATH) == 0
-    if expiry_ms < time_ms + LISTING_LEAST_MS or expiry_ms > time_ms + OPTION_MS_MAX:
+    if expiry_ms < time_ms + least_ms or expiry_ms > time_ms + OPTION_MS_MAX:
         return False
     if rule == RULE_SAMPLED:
         return (expiry_ms - time_ms) // sample_ms < PAYOFF_SAMPLES_MAX
     return True
 
 
-def fixing_first_ms(expiry_ms: int) -> int:
+def fixing_first_ms(expiry_ms: int, window_ms: int, sample_ms: int) -> int:
     """Return the time of the first sample of a fixing, by which an expiry begins."""
-    return ((expiry_ms - FIXING_WINDOW_MS) // FIXING_SAMPLE_MS + 1) * FIXING_SAMPLE_MS
+    return ((expiry_ms - window_ms) // sample_ms + 1) * sample_ms
 
 
 def observed_next_ms(rule: int, sample_ms: int, time_ms: int) -> int:
@@ -89,23 +89,21 @@ def observed_next_ms(rule: int, sample_ms: int, time_ms: int) -> int:
 def listing_sound(
     period_ms: int, offset_ms: int, expiries: int, step_ticks: int, each_side: int
 ) -> bool:
-    """Whether a rule of listing lists within the limits: its furthest expiry, its strikes."""
-    if period_ms < LISTING_LEAST_MS or period_ms > OPTION_MS_MAX:
+    """Whether a rule of listing has numbers within their limits."""
+    if period_ms < LISTING_PERIOD_MS_MIN or period_ms > OPTION_MS_MAX:
         return False
     if offset_ms < 0 or offset_ms >= period_ms:
         return False
     if expiries < 1 or expiries > LISTING_EXPIRIES_MAX:
-        return False
-    if LISTING_LEAST_MS + expiries * period_ms > OPTION_MS_MAX:
         return False
     if step_ticks < 1 or step_ticks > PRICE_TICKS_MAX:
         return False
     return 0 <= each_side and each_side <= LISTING_STRIKES_MAX
 
 
-def expiry_following(time_ms: int, period_ms: int, offset_ms: int) -> int:
-    """Return the first expiry of a rule that is more than LISTING_LEAST_MS ahead."""
-    ahead = time_ms + LISTING_LEAST_MS - offset_ms
+def expiry_following(time_ms: int, least_ms: int, period_ms: int, offset_ms: int) -> int:
+    """Return the first expiry of a rule that is more than `least_ms` ahead."""
+    ahead = time_ms + least_ms - offset_ms
     return (ahead // period_ms + 1) * period_ms + offset_ms
 
 

@@ -186,3 +186,13 @@ def premium_step(ticks: int, quantum_e6: int, shift: int) -> int:
     Bounds as for `risk_rules.funding_index_step`: |ticks| is at most the market's highest price.
     """
     return ticks * quantum_e6 * power_of_two(shift)
+
+
+# --- what a trade moves --------------------------------------------------------------------------
+def exposure_e6(lots: int, quantum_e6: int, forward: int, greek_fp: int) -> int:
+    """Return lots times a greek that is a fraction of the forward, in 1e-6 quote, rounded down.
+
+    Bounds: lots * quantum below 2**52; a worth beyond 2**62 counts as that.
+    """
+    worth = mul_div_floor(lots * quantum_e6, forward, 1)
+    return mul_div_floor(greek_fp, worth, ONE_FP)

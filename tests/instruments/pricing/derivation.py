@@ -106,8 +106,8 @@ def economised(coefficients: list[int], degree: int) -> list[int]:
     return found
 
 
-def mills_row(index: int) -> list[int]:
-    """Coefficients of Mills' ratio around the middle of a piece, in w = (z - c) / half width.
+def mills_terms(index: int) -> list[int]:
+    """Taylor's terms of Mills' ratio around the middle of a piece, in w = (z - c) / half width.
 
     The ratio solves M' = z M - 1, so M[n + 1] = z M[n] + n M[n - 1] for its derivatives.
     """
@@ -122,7 +122,12 @@ def mills_row(index: int) -> list[int]:
     for k, derivative in enumerate(derivatives):
         factorial *= max(k, 1)
         terms.append(derivative // (factorial * scale**k))
-    return [nearest(a, VALUE_BITS) for a in economised(terms, MILLS_DEGREE)]
+    return terms
+
+
+def mills_row(index: int) -> list[int]:
+    """The coefficients of one piece, as the table has them."""
+    return [nearest(a, VALUE_BITS) for a in economised(mills_terms(index), MILLS_DEGREE)]
 
 
 def mills_table() -> list[list[int]]:
@@ -199,7 +204,7 @@ HEADER = '''"""Numbers of the fixed-point functions; tests/instruments/pricing d
 A name ends in its unit: _Q52 is 2**-52. The tables without one are in 2**-56 (MILLS, DECAY),
 2**-52 (LOGS) and 2**-9 (LOG_INVERSES). MILLS has one polynomial a piece of width 1/8, lowest
 coefficient first, in the distance from the middle of the piece in units of 1/16: the Taylor series
-of Mills' ratio, its degree lowered to 8 by Chebyshev polynomials (within 2**-54.7 of it).
+of Mills' ratio, its degree lowered to 8 by Chebyshev polynomials (within 2**-54 of it).
 """
 
 from typing import Final

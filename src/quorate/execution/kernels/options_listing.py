@@ -10,13 +10,13 @@ from quorate.execution.kernels.options_series import (
     NO_ROOM,
     STRIKE,
     expiry_find,
+    expiry_in_time,
     expiry_join,
     series_put,
 )
 from quorate.execution.kernels.rows import T_LISTINGS
 from quorate.execution.kernels.scalars import (
     expiry_following,
-    expiry_sound,
     listing_sound,
     strike_nearest,
     strike_number,
@@ -26,7 +26,6 @@ from quorate.types.clearing_codes import FeedState
 from quorate.types.codes import MarketStatus, Reject
 from quorate.types.limits import (
     BANDS_PER_MARKET,
-    LISTING_LEAST_MS,
     LISTING_NAME_BYTES,
     LISTINGS_MAX,
     LISTINGS_PER_TICK,
@@ -104,10 +103,8 @@ def listing_code(s, command):
     if product["reach"] & REACH_STRIKE == 0 and each_side != 0:
         return OUT_OF_RANGE
     time_ms = s.now[0]["time_ms"]
-    last_ms = time_ms + LISTING_LEAST_MS + ahead * period_ms
-    if not expiry_sound(
-        last_ms, time_ms, product["reach"], product["rule"], product["sample_ms"]
-    ):
+    last_ms = time_ms + s.parameters[0]["listing_least_ms"] + ahead * period_ms
+    if not expiry_in_time(s, series["product"], last_ms):
         return EXPIRY_RANGE
     return OK
 
@@ -136,7 +133,8 @@ def listing_tick(s, slot):
     if product["reach"] & REACH_STRIKE:
         middle = strike_nearest(feed["price_ticks"], listing["step_ticks"])
     period_ms = listing["period_ms"]
-    first_ms = expiry_following(s.now[0]["time_ms"], period_ms, listing["offset_ms"])
+    least_ms = s.parameters[0]["listing_least_ms"]
+    first_ms = expiry_following(s.now[0]["time_ms"], least_ms, period_ms, listing["offset_ms"])
     if listing["done_expiry_ms"] == first_ms and listing["done_strike"] == middle:
         return
     budget = s.budget[0]
@@ -158,6 +156,8 @@ def strikes_list(s, listing_slot, expiry_ms, middle):
     template, step = listing["template"], listing["step_ticks"]
     each_side = listing["strikes_each_side"]
     product = s.series[template]["product"]
+    if not expiry_in_time(s, product, expiry_ms):
+        return
     low, high = range_low(s, product, STRIKE), range_high(s, product, STRIKE)
     strikes_mark(s, template, expiry_ms, middle, step, each_side)
     budget = s.budget[0]

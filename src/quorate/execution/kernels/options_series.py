@@ -84,14 +84,20 @@ def series_code(s, slot, command):
         and parameter_sound(s, product, i8(5), command["aux"])
     ):
         return PARAMETER_RANGE
-    row = s.products[product]
-    if not expiry_sound(
-        command["expiry_ms"], s.now[0]["time_ms"], row["reach"], row["rule"], row["sample_ms"]
-    ):
+    if not expiry_in_time(s, product, command["expiry_ms"]):
         return EXPIRY_RANGE
-    if row["payoff_high"] > market["price_max_ticks"]:
+    if s.products[product]["payoff_high"] > market["price_max_ticks"]:
         return MARKET_RANGE
     return OK
+
+
+@helper
+def expiry_in_time(s, product, expiry_ms):
+    """Whether a series of a product may be listed now with an expiry."""
+    row, least_ms = s.products[product], s.parameters[0]["listing_least_ms"]
+    return expiry_sound(
+        expiry_ms, s.now[0]["time_ms"], least_ms, row["reach"], row["rule"], row["sample_ms"]
+    )
 
 
 @helper
@@ -171,7 +177,10 @@ def expiry_open(s, slot, feed, expiry_ms):
     row["feed"] = feed
     row["expiry_ms"] = expiry_ms
     row["state"] = EXPIRY_OPEN
-    row["fix_next_ms"] = fixing_first_ms(expiry_ms)
+    numbers = s.parameters[0]
+    row["fix_next_ms"] = fixing_first_ms(
+        expiry_ms, numbers["fixing_window_ms"], numbers["fixing_sample_ms"]
+    )
     s.small_dirty[T_EXPIRIES] = 1
     for vote in range(slot * VOTERS_MAX, (slot + 1) * VOTERS_MAX):
         vote_clear(s.smile_votes[vote])

@@ -7,12 +7,13 @@ from quorate.execution.kernels.book import order_cancel
 from quorate.execution.kernels.margin import room_covered
 from quorate.execution.kernels.rows import emit_words
 from quorate.execution.kernels.scalars import (
+    exposure_e6,
     half_window,
     limit_reached,
     notional,
     sum_bounded,
 )
-from quorate.types.codes import End, EventKind, Reject, Side
+from quorate.types.codes import End, EventKind, MarketKind, Reject, Side
 from quorate.types.limits import (
     GROUP_NUMBER_MAX,
     GROUP_WINDOW_MS_MAX,
@@ -23,7 +24,7 @@ from quorate.types.limits import (
 )
 
 i8 = np.int64
-SELL = int(Side.SELL)
+SELL, SERIES = int(Side.SELL), int(MarketKind.SERIES)
 OK = int(Reject.OK)
 FIELD_RANGE = int(Reject.FIELD_MUST_BE_IN_RANGE)
 MUST_EXIST, FROZEN = int(Reject.GROUP_MUST_EXIST), int(Reject.GROUP_FROZEN_WAIT)
@@ -233,7 +234,7 @@ def reaches(steps, now, before, old, more, most):
 
 
 @helper
-def limits_reached(s, slot, lots, delta):
+def limits_reached(s, slot, lots, delta, vega):
     """Whether what was counted, with so much more in this half, reaches one of the limits."""
     row = s.groups[slot]
     steps = half_window(s.now[0]["time_ms"], row["window_ms"]) - row["half"]
@@ -245,7 +246,30 @@ def limits_reached(s, slot, lots, delta):
     if reaches(steps, row["delta_now_e6"], before, old, delta, row["delta_max_e6"]):
         return True
     before, old = row["vega_before_e6"], row["vega_old_e6"]
-    return reaches(steps, row["vega_now_e6"], before, old, i8(0), row["vega_max_e6"])
+    return reaches(steps, row["vega_now_e6"], before, old, vega, row["vega_max_e6"])
+
+
+@helper
+def fill_delta(s, side, market, price, lots):
+    """Delta of a fill for the holder of an order, in 1e-6 quote; see `spec.protection.exposure`."""
+    row = s.markets[market]
+    value = notional(price, lots, row["quantum_e6"])
+    if row["kind"] == SERIES:
+        forward = s.feeds[s.risk[market]["feed"]]["price_ticks"]
+        value = i8(exposure_e6(lots, row["quantum_e6"], forward, s.series[market]["delta_fp"]))
+    return -value if side == SELL else value
+
+
+@helper
+def fill_vega(s, side, market, lots):
+    """Vega of a fill for the holder of an order, in 1e-6 quote; 0 but of series."""
+    row = s.markets[market]
+    if row["kind"] != SERIES:
+        return i8(0)
+    forward = s.feeds[s.risk[market]["feed"]]["price_ticks"]
+    part = s.series[market]["vega_fp"] // 100
+    value = i8(exposure_e6(lots, row["quantum_e6"], forward, part))
+    return -value if side == SELL else value
 
 
 @helper
@@ -256,13 +280,13 @@ def group_filled(s, slot, side, market, price, lots):
     """
     window_moved(s, slot)
     row = s.groups[slot]
-    value = notional(price, lots, s.markets[market]["quantum_e6"])
-    if side == SELL:
-        value = -value
+    value = fill_delta(s, side, market, price, lots)
+    vega = fill_vega(s, side, market, lots)
+    row["vega_now_e6"] = sum_bounded(row["vega_now_e6"] + vega, i8(VOLUME_MAX_E6))
     row["lots_now"] = sum_bounded(row["lots_now"] + lots, i8(VOLUME_MAX_E6))
     row["delta_now_e6"] = sum_bounded(row["delta_now_e6"] + value, i8(VOLUME_MAX_E6))
     s.groups_dirty[slot] = 1
-    if limits_reached(s, slot, i8(0), i8(0)):
+    if limits_reached(s, slot, i8(0), i8(0), i8(0)):
         protect(s, slot)
         return True
     return False
@@ -299,6 +323,7 @@ def group_seen(s, slot):
         s.group_stamp[slot] = stamp
         s.group_lots[slot] = 0
         s.group_delta[slot] = 0
+        s.group_vega[slot] = 0
         s.group_hit[slot] = 0
 
 
@@ -306,11 +331,12 @@ def group_seen(s, slot):
 def group_would_hit(s, slot, side, market, price, lots):
     """Count a dry run's fill; whether it would freeze the group."""
     group_seen(s, slot)
-    value = notional(price, lots, s.markets[market]["quantum_e6"])
-    if side == SELL:
-        value = -value
+    value = fill_delta(s, side, market, price, lots)
+    vega = fill_vega(s, side, market, lots)
+    s.group_vega[slot] = sum_bounded(s.group_vega[slot] + vega, i8(VOLUME_MAX_E6))
     s.group_lots[slot] = sum_bounded(s.group_lots[slot] + lots, i8(VOLUME_MAX_E6))
     s.group_delta[slot] = sum_bounded(s.group_delta[slot] + value, i8(VOLUME_MAX_E6))
-    hit = limits_reached(s, slot, s.group_lots[slot], s.group_delta[slot])
+    lots, value, vega = s.group_lots[slot], s.group_delta[slot], s.group_vega[slot]
+    hit = limits_reached(s, slot, lots, value, vega)
     s.group_hit[slot] = 1 if hit else 0
     return hit

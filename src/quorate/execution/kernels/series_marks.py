@@ -107,6 +107,21 @@ def european_price(s, slot, call):
 
 
 @helper
+def european_at(s, slot, call, vol, up):
+    """Price of a call or a put at a volatility, by the forward of the last tick."""
+    row = s.series[slot]
+    expiry = s.expiries[row["expiry"]]
+    now_ms = s.now[0]["time_ms"]
+    forward = expiry["forward_ticks"]
+    count = expiry["fix_count"]
+    ahead = i8(fixing_remaining(now_ms, expiry["expiry_ms"]))
+    mean = i8(fixing_forward(expiry["fix_sum"], count, ahead, forward))
+    root = i8(root_years_q52(fixing_time_ms(expiry["expiry_ms"] - now_ms)))
+    deviation = fixing_deviation_fp(root_deviation_fp(vol, root), ahead, forward, count, mean)
+    return i8(price_ticks(mean, row["strike"], deviation, call, up))
+
+
+@helper
 def other_price(s, slot):
     """Write price and greeks of any payoff; see the spec."""
     row = s.series[slot]

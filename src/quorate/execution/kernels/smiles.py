@@ -7,10 +7,8 @@ from quorate.execution.kernels.oracle import voter_of
 from quorate.execution.kernels.rows import emit_words
 from quorate.instruments.surface.arbitrage import BLENDS
 from quorate.instruments.surface.fit import PILLAR_AT_MONEY, PILLARS_MIN
+from quorate.instruments.surface.kernels import pillars_voted, smile_fitted
 from quorate.instruments.surface.scalars import (
-    fitted_into,
-    pillars_into,
-    repaired_into,
     vol_e9_at,
     vote_quantile,
     weight_within,
@@ -235,7 +233,7 @@ def smile_tick(s, slot, renewed):
     voted = i8(0)
     if total:
         voted = i8(
-            pillars_into(
+            pillars_voted(
                 votes, weights, total, parameters["quorum_ppm"], parameters["outlier_ppm"], pillars
             )
         )
@@ -334,9 +332,7 @@ def smile_fit(s, slot):
     room = s.smile_room
     for k in range(COLUMNS):
         own[k] = 0
-    if fitted_into(s.smile_pillars, time_ms, near, own, room) < 0:
-        return False
-    moved = i8(repaired_into(near, own, room[9:12]))
+    moved = i8(smile_fitted(s.smile_pillars, time_ms, near, own, room))
     if moved < 0 or own[UNIT_VOL_E9] == 0:
         return False
     row["smile_unit_e9"] = own[0]

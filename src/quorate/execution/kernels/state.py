@@ -246,6 +246,7 @@ STATE = np.dtype(
         ("group_stamp", "<i8", (limits.GROUPS_MAX,)),
         ("group_lots", "<i8", (limits.GROUPS_MAX,)),
         ("group_delta", "<i8", (limits.GROUPS_MAX,)),
+        ("group_vega", "<i8", (limits.GROUPS_MAX,)),
         ("group_hit", "<i8", (limits.GROUPS_MAX,)),
         ("events", r.EVENT, (EVENT_ROWS,)),
     ],

@@ -52,7 +52,7 @@ def run_group(c: Context, command: bytes, receipt: Receipt) -> Reject:
 def run_quote(c: Context, head: bytes, tails: Sequence[bytes], receipt: Receipt) -> Reject:
     fields = _COMMAND.unpack(head)
     levels = [_COMMAND.unpack(tail)[5:9] for tail in tails]
-    return quotes.quote(c, fields[4], fields[11], levels, receipt)
+    return quotes.quote(c, fields[4], fields[11], levels, fields[1], receipt)
 
 
 def run_vote_smile(c: Context, command: bytes, receipt: Receipt) -> Reject:

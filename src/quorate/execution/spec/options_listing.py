@@ -20,6 +20,7 @@ from quorate.execution.spec.options_series import (
     NO_ROOM,
     expiry_find,
     expiry_join,
+    expiry_sound,
     series_put,
 )
 from quorate.execution.spec.rows import Market
@@ -29,7 +30,6 @@ from quorate.types.clearing_codes import FeedState
 from quorate.types.codes import MarketStatus, Reject
 from quorate.types.limits import (
     BANDS_PER_MARKET,
-    LISTING_LEAST_MS,
     LISTING_NAME_BYTES,
     LISTINGS_MAX,
     LISTINGS_PER_TICK,
@@ -97,10 +97,9 @@ def listing_code(c: Context, listing: Listing) -> Reject:
     product = c.t.row(Table.PRODUCTS, series.product)
     if not product.reach & options_rules.REACH_STRIKE and listing.strikes_each_side:
         return Reject.PARAMETER_OUT_OF_RANGE
-    last_ms = c.time_ms + LISTING_LEAST_MS + listing.expiries_ahead * listing.period_ms
-    if not options_rules.expiry_sound(
-        last_ms, c.time_ms, product.reach, product.rule, product.sample_ms
-    ):
+    least_ms = c.t.row(Table.PARAMETERS, 0).listing_least_ms
+    last_ms = c.time_ms + least_ms + listing.expiries_ahead * listing.period_ms
+    if not expiry_sound(c, product, last_ms):
         return Reject.EXPIRY_OUT_OF_RANGE
     return Reject.OK
 
@@ -126,7 +125,12 @@ def listing_tick(c: Context, slot: int, budget: Budget) -> None:
     middle = 0
     if product.reach & options_rules.REACH_STRIKE:
         middle = options_rules.strike_nearest(feed.price_ticks, listing.step_ticks)
-    first_ms = options_rules.expiry_following(c.time_ms, listing.period_ms, listing.offset_ms)
+    first_ms = options_rules.expiry_following(
+        c.time_ms,
+        c.t.row(Table.PARAMETERS, 0).listing_least_ms,
+        listing.period_ms,
+        listing.offset_ms,
+    )
     if (listing.done_expiry_ms, listing.done_strike) == (first_ms, middle):
         return
     budget.whole = True
@@ -144,7 +148,10 @@ def strikes_list(
 ) -> None:
     """List the missing strikes of one expiry, the nearest to the middle first."""
     template: Series = c.t.row(Table.SERIES, listing.template)
-    low, high = range_of(c.t.row(Table.PRODUCTS, template.product), Input.STRIKE)
+    product: Product = c.t.row(Table.PRODUCTS, template.product)
+    if not expiry_sound(c, product, expiry_ms):
+        return  # the venue's least time before an expiry has grown since the rule was set
+    low, high = range_of(product, Input.STRIKE)
     there = strikes_there(c.t, listing.template, expiry_ms)
     for number in range(2 * listing.strikes_each_side + 1):
         strike = options_rules.strike_number(middle, listing.step_ticks, number)

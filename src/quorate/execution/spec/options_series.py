@@ -8,7 +8,7 @@ from quorate.execution import options_rules
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.governance import governs
 from quorate.execution.spec.options_products import range_of
-from quorate.execution.spec.options_rows import Expiry, Series, SmileVote
+from quorate.execution.spec.options_rows import Expiry, Product, Series, SmileVote
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import Mode
 from quorate.types.codes import EventKind, MarketKind, MarketStatus, Reject
@@ -57,13 +57,19 @@ def series_code(c: Context, slot: int, series: Series) -> Reject:
         low, high = range_of(product, Input[name.upper()])
         if not low <= getattr(series, name) <= high:
             return Reject.SERIES_PARAMETER_OUT_OF_RANGE
-    if not options_rules.expiry_sound(
-        series.expiry_ms, c.time_ms, product.reach, product.rule, product.sample_ms
-    ):
+    if not expiry_sound(c, product, series.expiry_ms):
         return Reject.EXPIRY_OUT_OF_RANGE
     if product.payoff_high > market.price_max_ticks:
         return Reject.MARKET_PARAMETERS_OUT_OF_RANGE
     return Reject.OK
+
+
+def expiry_sound(c: Context, product: Product, expiry_ms: int) -> bool:
+    """Whether a series of a product may be listed now with an expiry."""
+    least_ms = c.t.row(Table.PARAMETERS, 0).listing_least_ms
+    return options_rules.expiry_sound(
+        expiry_ms, c.time_ms, least_ms, product.reach, product.rule, product.sample_ms
+    )
 
 
 def series_put(c: Context, slot: int, series: Series, by_rule: int = 0) -> None:
@@ -132,7 +138,10 @@ def expiry_open(t: Tables, slot: int, feed: int, expiry_ms: int) -> None:
         ledger.smile_votes_high = ledger.expiries_high * VOTERS_MAX
         t.put(Table.LEDGER, 0, ledger)
     row = Expiry(feed=feed, expiry_ms=expiry_ms, state=ExpiryState.OPEN)
-    row.fix_next_ms = options_rules.fixing_first_ms(expiry_ms)
+    numbers = t.row(Table.PARAMETERS, 0)
+    row.fix_next_ms = options_rules.fixing_first_ms(
+        expiry_ms, numbers.fixing_window_ms, numbers.fixing_sample_ms
+    )
     t.put(Table.EXPIRIES, slot, row)
     for vote in range(slot * VOTERS_MAX, (slot + 1) * VOTERS_MAX):
         t.put(Table.SMILE_VOTES, vote, SmileVote())

@@ -4,19 +4,20 @@ What a group's resting orders trade is counted in half windows: this one, the on
 one before that, which together span at least the window and at most one and a half. When a limit
 is reached the group is frozen and all its resting orders are cancelled before the taker meets the
 next one, so that a group trades at most one resting order beyond its limit. Lots count whatever
-their side; delta is the net worth bought less sold; vega is of options, and 0 for what trades now.
+their side; delta is the net worth bought less sold, of a series that of what it moves with, by its
+delta of the last tick; vega is that of series, for one hundredth of volatility.
 """
 
 from dataclasses import dataclass
 
-from quorate.execution import rules
+from quorate.execution import rules, series_rules
 from quorate.execution.spec.book import order_cancel
 from quorate.execution.spec.clearing_rows import Group
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.margin import room_covered
 from quorate.execution.spec.rows import Account, Market, Order
 from quorate.execution.spec.tables import Tables, insert, remove
-from quorate.types.codes import End, EventKind, Reject, Side
+from quorate.types.codes import End, EventKind, MarketKind, Reject, Side
 from quorate.types.limits import (
     GROUP_NUMBER_MAX,
     GROUP_WINDOW_MS_MAX,
@@ -34,6 +35,7 @@ class Tentative:
 
     lots: int = 0
     delta_e6: int = 0
+    vega_e6: int = 0
     hit: bool = False
 
 
@@ -164,21 +166,31 @@ def limits_reached(row: Group) -> bool:
     )
 
 
-def counted(row: Group, time_ms: int, side: int, lots: int, value_e6: int) -> bool:
+def exposure(t: Tables, order: Order, market: Market, lots: int, price: int) -> tuple[int, int]:
+    """Delta and vega of a fill for the holder of an order, in 1e-6 quote."""
+    delta, vega = rules.notional(price, lots, market.quantum_e6), 0
+    if market.kind == MarketKind.SERIES:
+        row = t.row(Table.SERIES, order.market)
+        forward = t.row(Table.FEEDS, t.row(Table.RISK, order.market).feed).price_ticks
+        quantum = market.quantum_e6
+        delta = series_rules.exposure_e6(lots, quantum, forward, row.delta_fp)
+        vega = series_rules.exposure_e6(lots, quantum, forward, row.vega_fp // 100)
+    return (-delta, -vega) if order.side == Side.SELL else (delta, vega)
+
+
+def counted(row: Group, time_ms: int, lots: int, moved: tuple[int, int]) -> bool:
     """Count a fill of a group's order in a copy of its row; whether that reaches a limit."""
     window_moved(row, time_ms)
     row.lots_now = rules.sum_bounded(row.lots_now + lots, VOLUME_MAX_E6)
-    if side == Side.SELL:
-        value_e6 = -value_e6
-    row.delta_now_e6 = rules.sum_bounded(row.delta_now_e6 + value_e6, VOLUME_MAX_E6)
+    row.delta_now_e6 = rules.sum_bounded(row.delta_now_e6 + moved[0], VOLUME_MAX_E6)
+    row.vega_now_e6 = rules.sum_bounded(row.vega_now_e6 + moved[1], VOLUME_MAX_E6)
     return limits_reached(row)
 
 
 def group_filled(c: Context, order: Order, market: Market, lots: int, price: int) -> bool:
     """Count a maker's fill towards its group's limits; freeze and pull the group at a limit."""
     row = c.t.row(Table.GROUPS, order.group_slot)
-    value = rules.notional(price, lots, market.quantum_e6)
-    hit = counted(row, c.time_ms, order.side, lots, value)
+    hit = counted(row, c.time_ms, lots, exposure(c.t, order, market, lots, price))
     c.t.put(Table.GROUPS, order.group_slot, row)
     if hit:
         protect(c, order.group_slot)
@@ -209,14 +221,10 @@ def group_would_hit(
 ) -> bool:
     """Count a dry run's fill; whether it would freeze the group."""
     seen = tentative.setdefault(order.group_slot, Tentative())
-    value = rules.notional(order.price, lots, market.quantum_e6)
+    delta, vega = exposure(c.t, order, market, lots, order.price)
     seen.lots = rules.sum_bounded(seen.lots + lots, VOLUME_MAX_E6)
-    if order.side == Side.SELL:
-        value = -value
-    seen.delta_e6 = rules.sum_bounded(seen.delta_e6 + value, VOLUME_MAX_E6)
+    seen.delta_e6 = rules.sum_bounded(seen.delta_e6 + delta, VOLUME_MAX_E6)
+    seen.vega_e6 = rules.sum_bounded(seen.vega_e6 + vega, VOLUME_MAX_E6)
     row = c.t.row(Table.GROUPS, order.group_slot)
-    window_moved(row, c.time_ms)
-    row.lots_now = rules.sum_bounded(row.lots_now + seen.lots, VOLUME_MAX_E6)
-    row.delta_now_e6 = rules.sum_bounded(row.delta_now_e6 + seen.delta_e6, VOLUME_MAX_E6)
-    seen.hit = limits_reached(row)
+    seen.hit = counted(row, c.time_ms, seen.lots, (seen.delta_e6, seen.vega_e6))
     return seen.hit

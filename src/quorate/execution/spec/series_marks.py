@@ -94,6 +94,20 @@ def european_price(c: Context, row: Series, call: bool, expiry: Expiry) -> None:
     row.theta_fp, row.rho_fp = series_rules.fixing_part(theta, count, ahead), rho
 
 
+def european_at(
+    c: Context, row: Series, call: bool, expiry: Expiry, vol_e9: int, up: bool
+) -> int:
+    """Price of a call or a put at a volatility, by the forward of the last tick."""
+    forward, left_ms = expiry.forward_ticks, expiry.expiry_ms - c.time_ms
+    count, ahead = expiry.fix_count, series_rules.fixing_remaining(c.time_ms, expiry.expiry_ms)
+    mean = series_rules.fixing_forward(expiry.fix_sum, count, ahead, forward)
+    root = root_years_q52(series_rules.fixing_time_ms(left_ms))
+    deviation = series_rules.fixing_deviation_fp(
+        root_deviation_fp(vol_e9, root), ahead, forward, count, mean
+    )
+    return price_ticks(mean, row.strike, deviation, call, up)
+
+
 def other_price(c: Context, row: Series, product: Product, expiry: Expiry) -> None:
     """Write price and greeks of any payoff, the greeks by bumps; theta and rho are not told."""
     forward = expiry.forward_ticks

@@ -44,25 +44,27 @@ DAY_MS: Final = 24 * HOUR_MS
 YEAR_MS: Final = 365 * DAY_MS
 TIME_MIN_MS: Final = HOUR_MS
 TIME_MAX_MS: Final = 3 * YEAR_MS
-DEVIATION_MAX_FP: Final = 12 * 2**40  # from here on prices stay: within 2e-9 of their bound
+DEVIATION_MAX_FP: Final = 12 * 2**40  # from here on prices stay, within 6e-9 of their bound
 VOL_CEILING_E9: Final = 2**41  # reaches the largest deviation from an hour on
 
 
 def root_deviation_fp(vol_e9: int, root_q52: int) -> int:
     """Return sigma times a root of time (`root_years_q52`) in 2**-40, floored.
 
-    At most DEVIATION_MAX_FP and at least 1. Bounds: 0 <= root < 2**56.
+    At most DEVIATION_MAX_FP and at least 1. Bound: 0 <= root < 2**55.
     """
     vol = vol_e9
     if vol < 1:
         vol = 1
     if vol > VOL_CEILING_E9:
         vol = VOL_CEILING_E9
-    # The root in halves of 26 bits: vol * root // 2**26 is exact.
+    # vol * root // 2**26, exact: the root in halves of 26 bits, the volatility in 28 and 13.
     root_high = root_q52 // 2**26
+    root_low = root_q52 % 2**26
     if vol // 2**9 * root_high >= 12 * 10**9 * 2**17:  # below 2**62
         return DEVIATION_MAX_FP
-    scaled = vol * root_high + vol * (root_q52 % 2**26) // 2**26
+    low = (vol // 2**13 * root_low + vol % 2**13 * root_low // 2**13) // 2**13
+    scaled = vol * root_high + low  # below 2**60
     # Times 2**14 / 10**9 is 32 / 5**9: quotient and rest apart.
     found = scaled // 5**9 * 2**5 + scaled % 5**9 * 2**5 // 5**9
     if found > DEVIATION_MAX_FP:
@@ -92,11 +94,9 @@ def time_value_q60(distance_q52: int, deviation: int) -> int:
     bell = bell_q56(square, halvings)
     far = mills_q56(half + quotient)
     if h > 0:
-        return ONE_Q60 - product_q52(bell, mills_q56(h) + far) // 2**halvings
-    factor = mills_q56(-h) - far
-    if factor < 0:  # s below 2**-50, where the difference is all rounding
-        return 0
-    return product_q52(bell, factor) // 2**halvings
+        return ONE_Q60 - (product_q52(bell, mills_q56(h) + far) >> halvings)
+    # Above 0: the difference is at least s / (2 + h * h), 2**-47, and either term is off by 2**-52.
+    return product_q52(bell, mills_q56(-h) - far) >> halvings
 
 
 def distance_of_ratio_q52(ratio: int) -> int:

@@ -32,8 +32,9 @@ THETA: Final = 4
 RHO: Final = 5
 COLUMNS: Final = 6
 
+SECOND_MS: Final = 1000
 GAMMA_MAX_FP: Final = 2**60
-RHO_PRICE_MAX_FP: Final = 2**56
+RHO_PRICE_MAX_FP: Final = 2**54
 
 
 def gamma_fp(density_q56: int, deviation: int) -> int:
@@ -54,14 +55,21 @@ def vega_fp(density_q56: int, root_q52: int) -> int:
 
 
 def theta_fp(density_q56: int, deviation: int, time_ms: int) -> int:
-    """Return -n(d1) * s / (2 * days) in 2**-40, rounded towards 0; 0 < time < 2**37 ms."""
+    """Return -n(d1) * s / (2 * days) in 2**-40, rounded towards 0; time below 2**37 ms.
+
+    A time of less than a second counts as one.
+    """
     loss = product_q52(density_q56, deviation * 2**12) // 2**16
+    time = time_ms if time_ms > SECOND_MS else SECOND_MS
     half_day = DAY_MS // 2
-    return -(loss // time_ms * half_day + loss % time_ms * half_day // time_ms)
+    return -(loss // time * half_day + loss % time * half_day // time)
 
 
 def rho_fp(price_fp: int, root_q52: int) -> int:
-    """Return -price * tau in 2**-40; a price beyond RHO_PRICE_MAX_FP counts as that."""
+    """Return -price * tau in 2**-40; a price beyond RHO_PRICE_MAX_FP counts as that.
+
+    root as `root_years_q52`, below 2**55.
+    """
     price = price_fp if price_fp < RHO_PRICE_MAX_FP else RHO_PRICE_MAX_FP
     return -product_q52(price, product_q52(root_q52, root_q52))
 
@@ -106,17 +114,16 @@ def greeks_fill(
     square = half_square_q52(h)
     halvings = octaves(square)
     bell = bell_q56(square, halvings)
-    octave = 2**halvings
     far = mills_q56(half + quotient)
     near = mills_q56(h if h > 0 else -h)
     if h > 0:
-        value = ONE_Q60 - product_q52(bell, near + far) // octave
+        value = ONE_Q60 - (product_q52(bell, near + far) >> halvings)
     else:
-        value = product_q52(bell, near - far) // octave if near > far else 0
-    density = bell // octave
+        value = product_q52(bell, near - far) >> halvings
+    density = bell >> halvings
     if ratio >= ONE:
         price = value // 2**20
-        tail = product_q52(bell, near) // octave // 2**4
+        tail = product_q52(bell, near) >> (halvings + 4)
         delta = (ONE_Q56 - tail if h > 0 else tail) // 2**16
     else:
         price = product_q52(value, ratio) // 2**8

@@ -62,7 +62,7 @@ def density_q56(z_q52: int) -> int:
         return 0
     half = half_square_q52(z_q52)
     halvings = octaves(half)
-    return bell_q56(half, halvings) // 2**halvings
+    return bell_q56(half, halvings) >> halvings
 
 
 def density_fp(z_fp: int) -> int:

@@ -3,7 +3,7 @@
 A name ends in its unit: _Q52 is 2**-52. The tables without one are in 2**-56 (MILLS, DECAY),
 2**-52 (LOGS) and 2**-9 (LOG_INVERSES). MILLS has one polynomial a piece of width 1/8, lowest
 coefficient first, in the distance from the middle of the piece in units of 1/16: the Taylor series
-of Mills' ratio, its degree lowered to 8 by Chebyshev polynomials (within 2**-54.7 of it).
+of Mills' ratio, its degree lowered to 8 by Chebyshev polynomials (within 2**-54 of it).
 """
 
 from typing import Final

@@ -47,9 +47,8 @@ from quorate.instruments.surface.smile import (
 PILLARS = 9
 PILLAR_AT_MONEY = 4
 PILLARS_MIN = 5
-PILLAR_Z = np.array(
-    [part * UNIT // 100 for part in (-300, -200, -125, -60, 0, 60, 125, 200, 300)], dtype=np.int64
-)
+_OUT = [part * UNIT // 100 for part in (60, 125, 200, 300)]
+PILLAR_Z = np.array([*(-z for z in reversed(_OUT)), 0, *_OUT], dtype=np.int64)
 PILLAR_WEIGHT = np.array(
     [part * UNIT // 100 for part in (40, 70, 90, 100, 100, 100, 90, 70, 40)], dtype=np.int64
 )

@@ -89,7 +89,10 @@ def hypotenuse(a: int, b: int) -> int:
 
 
 def variance_at(x: int, alpha: int, left: int, right: int, middle: int, width: int) -> int:
-    """Return omega at x, |x| <= PLACE_MAX, rounded down; at least VARIANCE_MIN."""
+    """Return omega at x, |x| <= PLACE_MAX; at least VARIANCE_MIN.
+
+    Off by at most one part in 2**28 of what the two wings rise from `middle` to x.
+    """
     away = x - middle
     across = scaled(away, right - left) + scaled(hypotenuse(away, width), right + left)
     found = alpha + across // 2
@@ -102,7 +105,7 @@ def variance_least(alpha: int, left: int, right: int, width: int) -> int:
 
 
 def deviation_ratio(variance: int) -> int:
-    """Return the root of omega, off by one part in 2**30. Bound: 0 <= omega < 2**48."""
+    """Return the root of omega, off by one and one part in 2**29; 0 <= omega < 2**48."""
     spread = 2**30
     scale = 1
     for _ in range(8):

@@ -8,7 +8,8 @@ Volatility Index" white paper),
 undiscounted, dK half the distance of the neighbours, K_0 the first strike at or below the forward,
 Q_0 the mean of call and put. Of two expiries around 30 days the total variances are interpolated in
 time. Here the strip is of STRIP strikes a step apart in logarithms around the forward, priced from
-the expiry's smile. An expiry that cannot be used gives no index: 0, never the one before.
+the expiry's smile; the corner of the prices at the forward makes such a sum read high by up to
+1e-4 of the index. An expiry that cannot be used gives no index: 0, never the one before.
 """
 
 from math import isqrt
@@ -38,7 +39,7 @@ NEAR_MIN_MS = 7 * INDEX_DAY_MS
 STRIP_SIDE = 400
 STRIP = 2 * STRIP_SIDE + 1
 STRIP_FORWARD = 2**34
-STRIP_REACH = 16  # deviations at the money to either side
+STRIP_REACH = 12  # deviations at the money to either side
 STRIP_EDGE_FP = 4 * 2**40  # of ln(K / F), at most: K / F up to about 54
 ROOT_OF_MONTHS = isqrt(365 * UNIT * UNIT // 30)  # root(365 / 30) in 1 / UNIT
 

@@ -1,0 +1,16 @@
+"""`quorate options`: what can be asked about options."""
+
+from typing import Final
+
+from quorate.cli.groups import Table
+
+COMMANDS: Final[Table] = {
+    "reprice": (
+        "quorate.cli.options_reprice",
+        "Price recorded options from their recorded volatilities, and compare.",
+    ),
+    "fit": (
+        "quorate.cli.options_fit",
+        "Fit the volatility surface to recorded options, and show what is left.",
+    ),
+}
