@@ -17,6 +17,7 @@ from quorate.compiled.policy import (
     helper,
     inlined,
     kernel,
+    linked,
 )
 from quorate.compiled.warm import is_warm, warm
 
@@ -34,5 +35,6 @@ __all__ = [
     "inlined",
     "is_warm",
     "kernel",
+    "linked",
     "warm",
 ]

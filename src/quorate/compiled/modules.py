@@ -9,6 +9,7 @@ KERNEL_MODULES: tuple[str, ...] = (
     "quorate.instruments.payoff.kernels",
     "quorate.execution.kernels.payoffs",
     "quorate.instruments.surface.kernels",
+    "quorate.execution.kernels.options_margin",
     "quorate.execution.kernels.block",
     "quorate.execution.kernels.phase_triggers",
     "quorate.execution.kernels.phase_auctions",

@@ -181,7 +181,7 @@ def options() -> dict[str, Any]:
     }
 
 
-def kernel(signature: str) -> Callable[[Callable[..., Any]], Any]:
+def kernel(signature: str | Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile the decorated function now, for exactly the types of `signature`, and cache it.
 
     Raises CacheUnwritable at the first kernel of a process whose cache folder cannot be written.
@@ -203,6 +203,30 @@ def kernel(signature: str) -> Callable[[Callable[..., Any]], Any]:
 def helper(function: Callable[..., Any]) -> Any:
     """Let kernels call the decorated function. It has no cache of its own: it is part of theirs."""
     return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options())(function)
+
+
+def linked(signature: str | Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile the decorated function once, for all kernels that call it.
+
+    A helper is part of the machine code of every kernel that reaches it: what is long and reached
+    by many is compiled anew for each. A linked function is machine code of its own that kernels
+    call by address. Its arguments and its result are records and integers, as `signature` says.
+    The name of a linked function is the symbol by which cached kernels find it. A checked run
+    (QUORATE_BOUNDSCHECK=1) takes helpers in its place, since an IndexError cannot pass the call.
+    """
+
+    def link_now(function: Callable[..., Any]) -> Any:
+        if JIT_DISABLED or BOUNDS_CHECK:
+            return helper(function)
+        compiled = kernel(signature)(function)
+        result = compiled.overloads[compiled.signatures[0]]
+        wrapper = result.fndesc.llvm_cfunc_wrapper_name
+        symbol = f"quorate {function.__module__} {function.__qualname__}"
+        address = result.library.get_pointer_to_function(wrapper)
+        llvmlite.binding.add_symbol(symbol, address)
+        return numba.types.ExternalFunction(symbol, result.signature)
+
+    return link_now
 
 
 def inlined(function: Callable[..., Any]) -> Any:

@@ -2,9 +2,11 @@
 
 A process that imports a kernel module compiles what the cache lacks and writes it there. `warm`
 starts such processes, as many at a time as there are CPUs, and leaves a marker file in the cache
-folder when all have succeeded.
+folder when all have succeeded. A module waits for those of the list that it imports: it would
+otherwise compile their linked functions once more.
 """
 
+import ast
 import hashlib
 import os
 import subprocess
@@ -45,6 +47,35 @@ def is_warm(modules: Sequence[str] = KERNEL_MODULES) -> bool:
     return bool(lines) and lines[0] == sources_stamp() and set(modules) <= set(lines[1:])
 
 
+def imported(module: str) -> set[str]:
+    """Give the modules of our own that the source of `module` imports, itself not counted."""
+    path = PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
+    if not path.is_file():
+        return set()
+    found = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+    return {name for name in found if name.split(".")[0] == PACKAGE.name}
+
+
+def needs(modules: Sequence[str]) -> dict[str, set[str]]:
+    """Give for each of `modules` those others of them that importing it imports as well."""
+    known: dict[str, set[str]] = {}
+
+    def reached(module: str) -> set[str]:
+        if module not in known:
+            known[module] = set()  # a cycle adds nothing
+            for name in sorted(imported(module)):
+                known[module] |= {name} | reached(name)
+        return known[module]
+
+    return {module: (reached(module) & set(modules)) - {module} for module in modules}
+
+
 def started(module: str) -> "subprocess.Popen[bytes]":
     """Start a process that imports `module`."""
     paths = [str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
@@ -67,18 +98,22 @@ def warm(
     start_s = time.perf_counter()
     limit = processes_max or len(os.sched_getaffinity(0))
     waiting = list(modules)
+    missing = needs(modules)
     running: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
     failed: list[str] = []
     done = 0
     while waiting or running:
-        while waiting and len(running) < limit:
-            module = waiting.pop(0)
+        ready = [module for module in waiting if not missing[module]]
+        for module in ready[: limit - len(running)]:
+            waiting.remove(module)
             running[module] = (started(module), time.perf_counter())
         for module, (process, since_s) in list(running.items()):
             if process.poll() is None:
                 continue
             del running[module]
             done += 1
+            for needed in missing.values():
+                needed.discard(module)
             if process.returncode != 0:
                 failed.append(module)
             if progress is not None:

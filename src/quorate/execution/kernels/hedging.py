@@ -7,7 +7,6 @@ from quorate.execution.kernels.closing import market_waits
 from quorate.execution.kernels.margin import bucket_of, bucket_worth, leg_worth
 from quorate.execution.kernels.options_margin import (
     CROSS,
-    PARAMETERS,
     PERPETUAL,
     PORTFOLIO,
     ROW,
@@ -18,13 +17,15 @@ from quorate.execution.kernels.options_margin import (
 from quorate.execution.kernels.rows import position_code
 from quorate.execution.kernels.scalars import zero_price
 from quorate.instruments.margin import scalars as margin
+from quorate.instruments.margin.liquidation import HEDGE_STEPS
 from quorate.types.clearing_codes import Phase, Standing
 from quorate.types.codes import Reject
 
 i8 = np.int64
 OK = int(Reject.OK)
 QUARANTINE, PARTIAL = int(Phase.QUARANTINE), int(Standing.PARTIAL)
-hedge_lots = margin.hedge_lots
+delta_lots, hedge_candidate = margin.delta_lots, margin.hedge_candidate
+best_hedge = margin.best_hedge
 
 
 @helper
@@ -68,17 +69,18 @@ def hedge_price(s, account, bucket, market):
     """Write a market's hedge into `closing` and return its zero price; 0: it does not help."""
     row_renew(s, market, True)
     size = position_size(s, account, market)
-    tables = (s.margin_series, s.margin_underlyings, s.margin_expiries, s.margin_worths)
-    found = hedge_lots(
-        s.margin_legs, s.margin_counts[0], market, tables, s.margin_offsets, PARAMETERS,
-        s.margin_values, s.margin_outcomes, s.margin_marks, s.margin_touched, s.margin_results,
-        s.margin_hedges,
-    )  # fmt: skip
-    lots = bounded(s, market, size, i8(found))
-    if lots == 0:
-        return i8(0)
+    count = s.margin_counts[0]
+    delta = i8(delta_lots(s.margin_legs, count, s.margin_series, s.margin_worths, market))
     now = s.now[0]
     zero = i8(0)
+    for step in range(HEDGE_STEPS + 1):
+        part = i8(hedge_candidate(delta, step, HEDGE_STEPS))
+        options_need(s, account, bucket, market, size + part, zero, zero)
+        s.margin_hedges[step] = now["options_kept"]
+    best = best_hedge(s.margin_hedges, HEDGE_STEPS)
+    lots = bounded(s, market, size, i8(hedge_candidate(delta, best, HEDGE_STEPS)))
+    if lots == 0:
+        return i8(0)
     leg_worth(s, account, bucket, market, size, zero, zero, i8(-1), True)
     before = now["own_maintenance"]
     leg_worth(s, account, bucket, market, size + lots, zero, zero, i8(-1), True)

@@ -6,9 +6,10 @@ first needed after a tick, from committed rows that only a tick changes, so that
 rebuilt at load. `margin_stamps` says for which tick, mark, feed and pace of ticks a row holds.
 """
 
+import numba
 import numpy as np
 
-from quorate.compiled import helper
+from quorate.compiled import helper, linked
 from quorate.execution.kernels.observations import interval_of
 from quorate.execution.kernels.rows import position_of
 from quorate.execution.kernels.scalars import (
@@ -21,6 +22,7 @@ from quorate.execution.kernels.scalars import (
     unfixed_ppm,
 )
 from quorate.execution.kernels.series_payoffs import payoff_inputs
+from quorate.execution.kernels.signatures import RECORD
 from quorate.instruments.margin import layout
 from quorate.instruments.margin import scalars as margin
 from quorate.instruments.margin.exotics import NEUTRAL
@@ -31,6 +33,7 @@ from quorate.types.options_codes import ExpiryState, MarginMode, ObservationRule
 from quorate.types.records import ASSET_KEY, POSITION_ISOLATED
 
 i8 = np.int64
+INT64 = numba.types.int64
 CROSS = 0
 PERPETUAL, SERIES = int(MarketKind.PERPETUAL), int(MarketKind.SERIES)
 LIVE, EXPIRED = int(SeriesState.LIVE), int(SeriesState.EXPIRED)
@@ -150,7 +153,7 @@ def gather(s, account, bucket, key, size, bids, asks, pass_scanned):
     return close_ppm
 
 
-@helper
+@linked(INT64(RECORD, INT64, INT64, INT64, INT64, INT64, INT64))
 def options_need(s, account, bucket, key, size, bids, asks):
     """Leave in `now` what a bucket's options require, and return the number of series.
 
