@@ -12,6 +12,7 @@ KERNEL_MODULES: tuple[str, ...] = (
     "quorate.execution.kernels.orders",
     "quorate.execution.kernels.payoffs",
     "quorate.instruments.surface.kernels",
+    "quorate.execution.kernels.options_margin",
     "quorate.execution.kernels.group_accounts",
     "quorate.execution.kernels.phase_liquidation",
     "quorate.execution.kernels.phase_series",

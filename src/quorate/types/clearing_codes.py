@@ -66,6 +66,7 @@ class LiquidationStep(IntEnum):
     PAID_BY_INSURANCE = 4
     DELEVERAGED = 5
     LEFT_OPEN = 6
+    HEDGED = 7
 
 
 class TriggerKind(IntEnum):

@@ -97,7 +97,7 @@ def credit(s, account, asset, amount):
 def debit_code(s, account, asset, amount):
     """Whether `amount` units are free: neither held by orders nor needed as margin."""
     if asset == QUOTE:
-        assess(s, account, i8(0), i8(0))
+        assess(s, account)
         now = s.now[0]
         floor = withdrawable_floor(now["margin"], now["value"])
         floor += closing_fees(s, account, i8(CROSS))

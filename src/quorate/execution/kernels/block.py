@@ -16,6 +16,7 @@ from quorate.execution.kernels.group_options import WORDS_OF_PART, run_options_o
 from quorate.execution.kernels.isolation import isolate
 from quorate.execution.kernels.maps import find_client, find_order
 from quorate.execution.kernels.match import take
+from quorate.execution.kernels.options_mode import margin_mode
 from quorate.execution.kernels.orders import cancel, cancel_all, modify, place, prepare
 from quorate.execution.kernels.protection import set_group
 from quorate.execution.kernels.quotes import quote
@@ -47,6 +48,7 @@ RECEIPT, BUNDLE = int(EventKind.RECEIPT), int(EventKind.BUNDLE)
 OP_PLACE, OP_CANCEL, OP_CANCEL_CLIENT = int(Op.PLACE), int(Op.CANCEL), int(Op.CANCEL_CLIENT)
 OP_CANCEL_ALL, OP_MODIFY = int(Op.CANCEL_ALL), int(Op.MODIFY)
 OP_DEADMAN, OP_ISOLATE = int(Op.DEADMAN), int(Op.ISOLATE)
+OP_MODE = int(Op.SET_MARGIN_MODE)
 OP_TRIGGER, OP_CANCEL_TRIGGER = int(Op.TRIGGER), int(Op.CANCEL_TRIGGER)
 OP_QUOTE, OP_GROUP = int(Op.QUOTE), int(Op.SET_GROUP)
 OP_DEPOSIT = int(Op.DEPOSIT)
@@ -135,6 +137,8 @@ def run_command(s, bundle, commands, ledger_commands, listings, validators, part
         code = run_order_op(s, op, command)
     elif op == OP_ISOLATE:
         code = isolate(s, i8(command["market"]), command["price"])
+    elif op == OP_MODE:
+        code = margin_mode(s, i8(command["side"]))
     elif op >= OP_TRIGGER and op <= OP_GROUP:
         code = run_conditional_op(s, op, commands, at)
     elif op <= OP_DEPOSIT:

@@ -7,8 +7,9 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.funding import funding_settle
-from quorate.execution.kernels.margin import bucket_worth, clears, position_maintenance
+from quorate.execution.kernels.margin import bucket_worth, clears, leg_worth
 from quorate.execution.kernels.match import book_fill, long_change
+from quorate.execution.kernels.options_margin import has_options
 from quorate.execution.kernels.rows import (
     emit_words,
     position_close_if_empty,
@@ -16,6 +17,7 @@ from quorate.execution.kernels.rows import (
     position_open,
 )
 from quorate.execution.kernels.scalars import mul_div_floor, notional, zero_price
+from quorate.execution.kernels.series_state import series_ended
 from quorate.types.clearing_codes import Guard, Phase
 from quorate.types.codes import EventKind, MarketStatus, Side
 from quorate.types.records import ASSET_KEY, POSITION_ISOLATED
@@ -37,7 +39,7 @@ def closing_set(s, account, bucket, market, standing):
     cell = position_of(s, account, market)
     if cell >= 0:
         size = s.positions[cell]["size"]
-    bucket_worth(s, account, bucket, i8(0), i8(0))
+    bucket_worth(s, account, bucket)
     closing["account"] = account
     closing["bucket"] = bucket
     closing["market"] = market
@@ -60,7 +62,7 @@ def in_bucket(s, cell, bucket):
 
 @helper
 def market_waits(s, market):
-    """Whether liquidation waits for a market: no index, an auction, no takers."""
+    """Whether liquidation waits for a market: no index, an auction, no takers, a series' end."""
     risk = s.risk[market]
     row = s.markets[market]
     return (
@@ -69,6 +71,7 @@ def market_waits(s, market):
         or row["status"] == HALTED
         or row["status"] == POST_ONLY
         or row["mark_ticks"] == 0
+        or series_ended(s, market)
     )
 
 
@@ -108,14 +111,14 @@ def market_after(s, account, bucket, market):
 
 @helper
 def market_greatest(s, account, bucket):
-    """Market of the bucket's position of the greatest maintenance, then lowest number, or 0."""
+    """Market of the bucket's position whose closing frees most, then lowest number, or 0."""
     found = i8(0)
     most = i8(-1)
     first = i8(s.positions_first[account])
     for cell in range(first, first + i8(s.accounts[account]["positions_count"])):
         if in_bucket(s, cell, bucket) and is_open(s, cell):
             key = i8(s.positions[cell]["key"])
-            kept = position_maintenance(s, key, s.positions[cell]["size"])
+            kept = leg_freed(s, account, bucket, key, abs(s.positions[cell]["size"]))
             if kept > most or (kept == most and key < found):
                 found = key
                 most = kept
@@ -127,10 +130,24 @@ def market_greatest(s, account, bucket):
 def freed_e6(s, lots):
     """By how much the bucket's maintenance falls when so many lots are closed."""
     closing = s.closing[0]
-    market = closing["market"]
-    whole = position_maintenance(s, market, closing["size"])
-    freed = whole - position_maintenance(s, market, abs(closing["size"]) - lots)
-    return max(freed, i8(0))
+    return leg_freed(s, closing["account"], closing["bucket"], closing["market"], lots)
+
+
+@helper
+def leg_freed(s, account, bucket, market, lots):
+    """By how much a bucket's maintenance falls when so many lots of a position are closed."""
+    size = bids = asks = i8(0)
+    cell = position_of(s, account, market)
+    if cell >= 0:
+        position = s.positions[cell]
+        size, bids, asks = position["size"], position["bids"], position["asks"]
+    left = size - lots if size > 0 else size + lots
+    now = s.now[0]
+    options = has_options(s, account, bucket, i8(0))
+    leg_worth(s, account, bucket, market, size, bids, asks, i8(-1), options)
+    before = now["own_maintenance"]
+    leg_worth(s, account, bucket, market, left, bids, asks, i8(-1), options)
+    return max(before - now["own_maintenance"], i8(0))
 
 
 @helper
@@ -206,7 +223,7 @@ def receipt(s, step, price, lots, fund, cash, counter_account):
     """Emit LIQUIDATED; see the spec."""
     closing = s.closing[0]
     market = closing["market"]
-    bucket_worth(s, closing["account"], closing["bucket"], i8(0), i8(0))
+    bucket_worth(s, closing["account"], closing["bucket"])
     emit_words(
         s,
         LIQUIDATED,

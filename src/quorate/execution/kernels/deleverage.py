@@ -111,7 +111,7 @@ def counterparty_lots(s, account, cell, price, hedged):
     closing = s.closing[0]
     market = closing["market"]
     row = s.markets[market]
-    bucket_worth(s, account, bucket_of(s, account, market), i8(0), i8(0))
+    bucket_worth(s, account, bucket_of(s, account, market))
     equity = s.now[0]["equity"]
     if equity <= 0:
         return i8(0)
@@ -169,7 +169,7 @@ def wind_up(s, k, price, lots, need, hedged):
     theirs = s.positions[position_of(s, counter, market)]["size"]
     bare = unhedged(s, counter, theirs)
     hand_over(s, account, counter, market, lots, price)
-    bucket_worth(s, counter, bucket, i8(0), i8(0))
+    bucket_worth(s, counter, bucket)
     emit_words(
         s,
         EVENT_DELEVERAGED,

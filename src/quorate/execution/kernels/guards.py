@@ -15,11 +15,12 @@ from quorate.execution.kernels.scalars import (
 )
 from quorate.execution.kernels.series_state import series_ended
 from quorate.types.clearing_codes import Guard, Mode, Phase
-from quorate.types.codes import Flag, MarketStatus, Reject, Tif
+from quorate.types.codes import Flag, MarketKind, MarketStatus, Reject, Tif
 
 i8 = np.int64
 R = Reject
 OK = int(R.OK)
+SERIES = int(MarketKind.SERIES)
 OPEN, POST_ONLY = int(MarketStatus.OPEN), int(MarketStatus.POST_ONLY)
 REDUCE_ONLY, HALTED = int(MarketStatus.REDUCE_ONLY), int(MarketStatus.HALTED)
 GUARD_REDUCE_ONLY, GUARD_HALT = int(Guard.REDUCE_ONLY), int(Guard.HALT)
@@ -124,6 +125,8 @@ def increase_code(s, size, worst_before, worst):
     market = s.markets[slot]
     risk = s.risk[slot]
     index = s.feeds[risk["feed"]]["price_ticks"]
+    if s.markets[taker["market"]]["kind"] == SERIES:
+        index = s.markets[taker["market"]]["mark_ticks"]
     far = risk["price_far_ppm"]
     if far and index and price_far(taker["price"], index, far):
         return PRICE_TOO_FAR

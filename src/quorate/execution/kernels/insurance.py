@@ -46,7 +46,9 @@ def fund_move(s, fund, amount, flow):
 
 @helper
 def insurance_holds(s, market):
-    """What the funds that answer for a market could pay together."""
+    """What the funds that answer for a market, or for the venue, could pay together."""
+    if market == VENUE:
+        return s.ledger[0]["insurance_e6"]
     risk = s.risk[market]
     drawable = max(risk["insurance_draw_max_e6"] - risk["insurance_drawn_e6"], i8(0))
     return risk["insurance_e6"] + min(s.ledger[0]["insurance_e6"], drawable)
@@ -58,7 +60,7 @@ def insurance_pays(s, market, loss):
     if loss > insurance_holds(s, market):
         return False
     risk = s.risk[market]
-    own = min(loss, risk["insurance_e6"])
+    own = min(loss, fund_e6(s, market))
     rest = loss - own
     if own:
         fund_move(s, market, -own, PAID)

@@ -83,7 +83,7 @@ def outward_code(s, account, market, cell, amount):
         return INSUFFICIENT
     if stale(s, s.now[0]["account"]):
         return GATED
-    bucket_worth(s, account, market, i8(0), i8(0))
+    bucket_worth(s, account, market)
     now = s.now[0]
     floor = withdrawable_floor(now["margin"], now["value"])
     if now["equity"] - amount < floor + closing_fees(s, s.now[0]["account"], market):

@@ -13,6 +13,7 @@ from quorate.execution.kernels.closing import (
     value_e6,
     workable,
 )
+from quorate.execution.kernels.hedging import hedge_find
 from quorate.execution.kernels.insurance import (
     fund_e6,
     fund_move,
@@ -40,6 +41,7 @@ HEALTHY, BANKRUPT = int(Standing.HEALTHY), int(Standing.BANKRUPT)
 END_LIQUIDATION = int(End.LIQUIDATION)
 CANCELLED_ORDERS = int(LiquidationStep.CANCELLED_ORDERS)
 PAID_BY_INSURANCE = int(LiquidationStep.PAID_BY_INSURANCE)
+HEDGED = int(LiquidationStep.HEDGED)
 SOLD_ON_BOOK, LEFT_OPEN = int(LiquidationStep.SOLD_ON_BOOK), int(LiquidationStep.LEFT_OPEN)
 QUARANTINE = int(Phase.QUARANTINE)
 SWITCHED = int(EventKind.SWITCHED)
@@ -49,7 +51,7 @@ FEE = int(InsuranceFlow.FEE)
 
 @helper
 def cover(s, account, bucket):
-    """Have the funds pay what a closed isolated position has left owing; see the spec."""
+    """Have the funds pay what closed positions have left owing; see the spec."""
     debt = debt_without_lots(s, account, bucket)
     if debt:
         debt = min(debt, insurance_holds(s, bucket))
@@ -65,7 +67,7 @@ def cover(s, account, bucket):
 @helper
 def standing_now(s, account, bucket):
     """Standing of a bucket that is below maintenance and can be worked on; HEALTHY for others."""
-    bucket_worth(s, account, bucket, i8(0), i8(0))
+    bucket_worth(s, account, bucket)
     if s.now[0]["equity"] >= s.now[0]["maintenance"] or not workable(s, account, bucket):
         return i8(HEALTHY)
     return standing_of(s)
@@ -105,10 +107,26 @@ def slice_lots(s):
 @helper
 def sell_prepare(s):
     """Make the taker a slice at its zero price; whether it would trade at all."""
+    s.closing[0]["step"] = SOLD_ON_BOOK
+    lots = slice_lots(s)
+    return offer_prepare(s, lots, closing_price(s, lots))
+
+
+@helper
+def hedge_prepare(s, account, bucket):
+    """Make the taker a hedge at its zero price; whether there is one that would trade."""
+    price = hedge_find(s, account, bucket)
+    if price == 0:
+        return False
+    s.closing[0]["step"] = HEDGED
+    return offer_prepare(s, abs(s.closing[0]["size"]), price)
+
+
+@helper
+def offer_prepare(s, lots, price):
+    """Make the taker so many lots at a price; whether it would trade at all."""
     closing = s.closing[0]
     market = closing["market"]
-    lots = slice_lots(s)
-    price = closing_price(s, lots)
     side = i8(SELL) if closing["size"] > 0 else i8(BUY)
     level = best_level(s, market, 1 - side)
     if not level or not crosses(side, price, s.levels[level]["price"]):
@@ -133,7 +151,7 @@ def sell_settle(s):
     if fee:
         bucket_move(s, closing["account"], market, -fee)
         fund_move(s, market, fee, FEE)
-    receipt(s, SOLD_ON_BOOK, price, filled, fee, got - fee, 0)
+    receipt(s, closing["step"], price, filled, fee, got - fee, 0)
 
 
 # --- what nobody took ----------------------------------------------------------------------------

@@ -9,9 +9,10 @@ from quorate.execution.kernels.margin import (
     bucket_kept,
     bucket_of,
     clears,
+    leg_worth,
     position_maintenance,
-    required,
 )
+from quorate.execution.kernels.options_margin import has_options
 from quorate.execution.kernels.perpetuals import reducing_room
 from quorate.execution.kernels.rows import position_of
 from quorate.execution.kernels.scalars import notional, ppm_ceil, reducible, worst_lots
@@ -40,20 +41,24 @@ def maker_seen(s, account, market):
         cell = position_of(s, account, market)
     now = s.now[0]
     if cell < 0:
-        bucket_entry(s, account, i8(0), i8(0), i8(0), i8(-1))
+        bucket_entry(s, account, i8(0), i8(0), i8(0), i8(0), i8(0), i8(-1))
     else:
         position = s.positions[cell]
-        lots = worst_lots(position["size"], position["bids"], position["asks"])
-        bucket_entry(s, account, bucket_of(s, account, market), market, lots, interest)
+        size, bids, asks = position["size"], position["bids"], position["asks"]
+        bucket = bucket_of(s, account, market)
+        bucket_entry(s, account, bucket, market, size, bids, asks, interest)
         if now["clears"]:
-            required(s, market, position["size"], lots, interest)
+            options = now["options"] != 0
+            leg_worth(s, account, bucket, market, size, bids, asks, interest, options)
             s.maker_own[account, 0] = now["own_initial"]
             s.maker_own[account, 1] = now["own_maintenance"]
     s.maker_equity[account] = now["equity"]
     s.maker_margin[account] = now["margin"]
     s.maker_maintenance[account] = KEPT_LATER if now["clears"] else KEPT_NONE
-    if now["clears"] and now["legacy"] and s.accounts[account]["groups_count"]:
-        # Its group may take orders out of other markets, on which their maintenance rests.
+    grouped = now["legacy"] and s.accounts[account]["groups_count"]
+    if now["clears"] and (now["options"] or grouped):
+        # Its group may take orders out of other markets, on which their maintenance rests; and
+        # what options keep is not a sum.
         bucket = bucket_of(s, account, market) if cell >= 0 else i8(0)
         bucket_kept(s, account, bucket)
         s.maker_maintenance[account] = now["maintenance"]
@@ -158,17 +163,18 @@ def reduces(s, slot, lots, dry):
     else:
         size -= taken
         asks -= taken
+    bucket = bucket_of(s, account, market)
+    kept = maker_kept(s, account, market)
+    options = has_options(s, account, bucket, market)
+    interest = s.taker[0]["interest"]
+    leg_worth(s, account, bucket, market, size, bids, asks, interest, options)
     room = reducing_room(
         s,
         equity,
         s.maker_margin[account],
-        maker_kept(s, account, market),
+        kept,
         s.maker_own[account, 0],
         s.maker_own[account, 1],
-        market,
-        size,
-        worst_lots(size, bids, asks),
-        s.taker[0]["interest"],
     )
     return spent - fill_gain(s, slot, lots) + fill_fee(s, slot, lots) <= room
 

@@ -4,6 +4,15 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.funding import funding_owed
+from quorate.execution.kernels.options_margin import (
+    ASKS,
+    BIDS,
+    LOTS,
+    ORDER_ROW,
+    ROW,
+    has_options,
+    options_need,
+)
 from quorate.execution.kernels.rows import position_of
 from quorate.execution.kernels.scalars import (
     close_out,
@@ -17,6 +26,7 @@ from quorate.execution.kernels.scalars import (
     worst_lots,
 )
 from quorate.types.clearing_codes import Standing
+from quorate.types.codes import MarketKind
 from quorate.types.limits import (
     PPM,
     TIERS_PER_SCHEDULE,
@@ -28,6 +38,7 @@ from quorate.types.records import ASSET_KEY, POSITION_ISOLATED
 
 i8 = np.int64
 CROSS = 0
+SERIES = int(MarketKind.SERIES)
 HEALTHY, BANKRUPT = int(Standing.HEALTHY), int(Standing.BANKRUPT)
 
 
@@ -71,19 +82,23 @@ def bucket_of(s, account, market):
 
 
 @helper
-def bucket_worth(s, account, bucket, key, key_worst):
+def bucket_worth(s, account, bucket):
     """Leave equity, margin (initial), maintenance, close_out, value and clears in `now`."""
-    bucket_entry(s, account, bucket, key, key_worst, i8(-1))
-    bucket_kept(s, account, bucket)
+    zero = i8(0)
+    bucket_entry(s, account, bucket, zero, zero, zero, zero, i8(-1))
+    tiers_kept(s, account, bucket)
+    options_add(s)
 
 
 @helper
-def bucket_entry(s, account, bucket, key, key_worst, key_interest):
+def bucket_entry(s, account, bucket, key, key_size, key_bids, key_asks, key_interest):
     """What an order's judgement needs of a bucket: equity, margin, value and clears in `now`.
 
-    `legacy`: whether it holds a position in a market without a clearing house.
+    `legacy`: whether it holds a position in a market without a clearing house; `options`: whether
+    one in a series.
 
-    key_interest: the open interest of market `key`; -1: as it stands.
+    key: a market that would have these lots and orders, or 0; key_interest: its open interest; -1:
+    as it stands.
     """
     row = s.accounts[account]
     high = s.ledger[0]["risk_high"]
@@ -92,6 +107,8 @@ def bucket_entry(s, account, bucket, key, key_worst, key_interest):
     total = i8(0)
     clearing = i8(0)
     legacy = i8(0)
+    options = i8(0)
+    left = i8(key)
     first = i8(s.positions_first[account])
     for cell in range(first, first + i8(row["positions_count"])):
         position = s.positions[cell]
@@ -115,29 +132,60 @@ def bucket_entry(s, account, bucket, key, key_worst, key_interest):
             clearing = i8(1)
         lots = worst_lots(size, position["bids"], position["asks"])
         interest = i8(-1)
-        if market == key:
-            lots = key_worst
+        if market == left:
+            lots = worst_lots(key_size, key_bids, key_asks)
             interest = key_interest
-            key = i8(0)
+            left = i8(0)
         mark_lot = s.markets[market]["mark_ticks"] * s.markets[market]["quantum_e6"]
         equity += mark_lot * size
         total += mark_lot * lots
-        initial += entry_margin(s, market, mark_lot * lots, interest)
-    if key:
-        value = notional(s.markets[key]["mark_ticks"], key_worst, s.markets[key]["quantum_e6"])
+        if s.markets[market]["kind"] == SERIES:
+            options = i8(1)
+        else:
+            initial += entry_margin(s, market, mark_lot * lots, interest)
+    if left:
+        lots = worst_lots(key_size, key_bids, key_asks)
+        value = notional(s.markets[left]["mark_ticks"], lots, s.markets[left]["quantum_e6"])
         total += value
-        initial += entry_margin(s, key, value, key_interest)
+        if s.markets[left]["kind"] == SERIES:
+            options = i8(1)
+        else:
+            initial += entry_margin(s, left, value, key_interest)
     now = s.now[0]
     now["equity"] = equity
-    now["margin"] = initial
     now["value"] = total
     now["clears"] = clearing
     now["legacy"] = legacy
+    now["options"] = options
+    if options:
+        options_net(s, account, bucket, key, key_size, key_bids, key_asks, key_interest)
+        initial += now["options_initial"]
+    now["margin"] = initial
 
 
 @helper
 def bucket_kept(s, account, bucket):
     """Leave the bucket's maintenance margin and close-out requirement in `now`."""
+    zero = i8(0)
+    tiers_kept(s, account, bucket)
+    s.now[0]["options"] = 1 if has_options(s, account, bucket, zero) else 0
+    if s.now[0]["options"]:
+        options_net(s, account, bucket, zero, zero, zero, zero, i8(-1))
+    options_add(s)
+
+
+@helper
+def options_add(s):
+    """Add what the options of a bucket keep to its tiers."""
+    now = s.now[0]
+    if now["options"]:
+        now["maintenance"] += now["options_kept"]
+        now["close_out"] += now["options_close"]
+
+
+@helper
+def tiers_kept(s, account, bucket):
+    """Leave the bucket's maintenance margin and close-out requirement by tiers in `now`."""
     high = s.ledger[0]["risk_high"]
     kept = i8(0)
     closing = i8(0)
@@ -151,6 +199,8 @@ def bucket_kept(s, account, bucket):
             isolated = market if i8(position["flags"]) & POSITION_ISOLATED else i8(CROSS)
             if isolated != bucket:
                 continue
+        if s.markets[market]["kind"] == SERIES:
+            continue
         if clears(s, market):
             own = position_maintenance(s, market, position["size"])
             kept += own
@@ -161,6 +211,31 @@ def bucket_kept(s, account, bucket):
             kept += position_maintenance(s, market, lots)
     s.now[0]["maintenance"] = kept
     s.now[0]["close_out"] = closing
+
+
+@helper
+def options_net(s, account, bucket, key, size, bids, asks, interest):
+    """Leave in `now` what options require, less the tiers of perpetuals in their scan."""
+    now = s.now[0]
+    series = options_need(s, account, bucket, key, size, bids, asks)
+    if series == 0:
+        return
+    for k in range(series, s.margin_counts[0]):
+        market = s.margin_legs[k, ROW]
+        lots = s.margin_legs[k, LOTS]
+        buys = i8(0)
+        sells = i8(0)
+        for at in range(s.margin_counts[1]):
+            if s.margin_orders[at, ORDER_ROW] == market:
+                buys = s.margin_orders[at, BIDS]
+                sells = s.margin_orders[at, ASKS]
+        row = s.markets[market]
+        value = notional(row["mark_ticks"], worst_lots(lots, buys, sells), row["quantum_e6"])
+        opened = interest if market == key else i8(-1)
+        own = position_maintenance(s, market, lots)
+        now["options_initial"] -= entry_margin(s, market, value, opened)
+        now["options_kept"] -= own
+        now["options_close"] -= close_out(own, s.risk[market]["close_ppm"])
 
 
 @helper
@@ -187,13 +262,24 @@ def entry_margin(s, key, value, interest):
 
 
 @helper
-def required(s, market, size, lots, interest):
-    """Leave in `own_initial` and `own_maintenance` what one position alone requires."""
+def leg_worth(s, account, bucket, market, size, bids, asks, interest, options):
+    """Leave in `own_initial` and `own_maintenance` what a leg requires, with all options of its
+    bucket if it has any: what changes when the leg does.
+    """
+    now = s.now[0]
     row = s.markets[market]
-    value = notional(row["mark_ticks"], lots, row["quantum_e6"])
-    s.now[0]["own_initial"] = entry_margin(s, market, value, interest)
-    kept = size if clears(s, market) else lots
-    s.now[0]["own_maintenance"] = position_maintenance(s, market, kept)
+    now["own_initial"] = 0
+    now["own_maintenance"] = 0
+    if row["kind"] != SERIES:
+        lots = worst_lots(size, bids, asks)
+        value = notional(row["mark_ticks"], lots, row["quantum_e6"])
+        now["own_initial"] = entry_margin(s, market, value, interest)
+        kept = size if clears(s, market) else lots
+        now["own_maintenance"] = position_maintenance(s, market, kept)
+    if options:
+        options_net(s, account, bucket, market, size, bids, asks, interest)
+        now["own_initial"] += now["options_initial"]
+        now["own_maintenance"] += now["options_kept"]
 
 
 @helper
@@ -233,14 +319,15 @@ def keeps_count(s, account):
 @helper
 def room_covered(s, account):
     """Whether an account is worth enough for one more trigger or group."""
-    assess(s, account, i8(0), i8(0))
+    assess(s, account)
     return s.now[0]["equity"] >= keeps_count(s, account) + TRIGGER_EQUITY_MIN_E6
 
 
 @helper
-def assess(s, account, key, key_worst):
+def assess(s, account):
     """Leave equity, initial margin and worth of the cross bucket in `now`; see the spec."""
-    bucket_entry(s, account, i8(CROSS), key, key_worst, i8(-1))
+    zero = i8(0)
+    bucket_entry(s, account, i8(CROSS), zero, zero, zero, zero, i8(-1))
 
 
 @helper

@@ -249,7 +249,7 @@ def spot_code(s, account):
     cost = value + ppm_ceil(value, taker["hold_ppm"])
     if replaced:
         cost -= hold_e6(s, replaced, s.orders[replaced]["remaining"])
-    assess(s, account, i8(0), i8(0))
+    assess(s, account)
     if s.now[0]["equity"] - cost < s.now[0]["margin"]:
         return BALANCE_INSUFFICIENT
     return OK

@@ -8,7 +8,7 @@ from quorate.execution.kernels.margin import (
     bucket_entry,
     bucket_of,
     bucket_worth,
-    required,
+    leg_worth,
     standing_of,
 )
 from quorate.execution.kernels.rows import position_of
@@ -80,7 +80,7 @@ def perpetual_code(s, account):
     if code != OK:
         return code
     value = notional(taker["price"], taker["size"], quantum)
-    bucket_entry(s, account, bucket, market_slot, worst, i8(-1))
+    bucket_entry(s, account, bucket, market_slot, size, bids, asks, i8(-1))
     margin = s.now[0]["equity"] - ppm_ceil(value, taker["hold_ppm"])
     equity = margin - max(order_loss(s), i8(0))
     code = session_order_code(s, value)
@@ -92,8 +92,8 @@ def perpetual_code(s, account):
         return OK
     if not s.now[0]["clears"]:
         return OK if reducing and equity >= 0 else MARGIN_INSUFFICIENT
-    bucket_worth(s, account, bucket, i8(0), i8(0))
-    if reducing and reducing_holds(s, cell):
+    bucket_worth(s, account, bucket)
+    if reducing and reducing_holds(s, account, bucket, cell):
         return OK
     return MARGIN_INSUFFICIENT if standing_of(s) == HEALTHY else PRE_LIQUIDATION
 
@@ -123,11 +123,8 @@ def order_loss(s):
 
 
 @helper
-def reducing_room(
-    s, equity, initial, maintenance, own_initial, own_maintenance, market, size, worst, interest
-):
-    """What reducing a position to `size` may cost a bucket; see the spec."""
-    required(s, market, size, worst, interest)
+def reducing_room(s, equity, initial, maintenance, own_initial, own_maintenance):
+    """What reducing a position may cost a bucket; what it requires then stands in `now`."""
     now = s.now[0]
     return loss_room(
         equity,
@@ -139,7 +136,7 @@ def reducing_room(
 
 
 @helper
-def reducing_holds(s, cell):
+def reducing_holds(s, account, bucket, cell):
     """Whether the bucket in `now`, below initial margin, may reduce by the taker; see the spec."""
     taker = s.taker[0]
     now = s.now[0]
@@ -149,7 +146,8 @@ def reducing_holds(s, cell):
     size = position["size"]
     bids = position["bids"]
     asks = position["asks"]
-    required(s, market_slot, size, worst_lots(size, bids, asks), i8(-1))
+    options = now["options"] != 0
+    leg_worth(s, account, bucket, market_slot, size, bids, asks, i8(-1), options)
     own_initial = now["own_initial"]
     own_maintenance = now["own_maintenance"]
     replaced = s.orders[taker["replaced"]]["remaining"] if taker["replaced"] else i8(0)
@@ -159,17 +157,9 @@ def reducing_holds(s, cell):
     else:
         size -= taker["size"]
         asks -= replaced
+    leg_worth(s, account, bucket, market_slot, size, bids, asks, i8(-1), options)
     room = reducing_room(
-        s,
-        now["equity"],
-        now["margin"],
-        now["maintenance"],
-        own_initial,
-        own_maintenance,
-        market_slot,
-        size,
-        worst_lots(size, bids, asks),
-        i8(-1),
+        s, now["equity"], now["margin"], now["maintenance"], own_initial, own_maintenance
     )
     value = notional(taker["price"], taker["size"], market["quantum_e6"])
     if order_loss(s) + ppm_ceil(value, taker["hold_ppm"]) <= room:

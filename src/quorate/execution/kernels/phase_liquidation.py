@@ -13,6 +13,7 @@ from quorate.execution.kernels.deleverage import deleverage
 from quorate.execution.kernels.insured_sale import insured_prepare, insured_settle
 from quorate.execution.kernels.liquidation import (
     cover,
+    hedge_prepare,
     leave_open,
     orders_cancel,
     sell_prepare,
@@ -43,6 +44,7 @@ FULL, BANKRUPT = int(Standing.FULL), int(Standing.BANKRUPT)
 # Where a tick stands (cursor[0]), and a bucket in it (cursor[2]).
 WORK, DISPOSE = 0, 1
 CANCEL, SLICE, TAKE_OVER, CLOSE_OUT, WIND_UP, FINISHED, OFFER, YIELD = 0, 1, 2, 3, 4, 5, 6, 7
+HEDGE = 8
 EVENTS_OF_UNIT = DELEVERAGED_PER_STEP_MAX + 8
 assert EVENT_ROWS > EVENTS_OF_UNIT + EVENTS_BESIDES + ORDERS_EXAMINED_PER_COMMAND_MAX + (
     (PROTECTIONS_PER_COMMAND_MAX + 1) * (ORDERS_PER_ACCOUNT_MAX + 1)
@@ -69,7 +71,7 @@ def unit(s, account, bucket, stage, market, cursor):
             standing = standing_now(s, account, bucket)
         cursor[2] = FINISHED
         if standing == PARTIAL:
-            cursor[2] = SLICE
+            cursor[2] = HEDGE
         elif standing == FULL:
             cursor[2] = TAKE_OVER
         elif standing == BANKRUPT:
@@ -77,11 +79,14 @@ def unit(s, account, bucket, stage, market, cursor):
         return False
     if stage in (WIND_UP, OFFER, YIELD):
         return unit_bankrupt(s, account, bucket, stage, market, cursor)
-    wanted = PARTIAL if stage == SLICE else FULL
+    wanted = PARTIAL if stage in (SLICE, HEDGE) else FULL
     if standing_now(s, account, bucket) != wanted:
         s.closing[0]["size"] = 0
         cursor[2] = FINISHED
         return False
+    if stage == HEDGE:
+        cursor[2] = SLICE
+        return hedge_prepare(s, account, bucket)
     if stage in (SLICE, CLOSE_OUT):
         cursor[2] = FINISHED
         closing_set(s, account, bucket, market_greatest(s, account, bucket), wanted)
@@ -214,6 +219,8 @@ def run_liquidation(s, cursor):
                     cursor[2] = OFFER
             elif filled:
                 sell_settle(s)
+                if stage == HEDGE:
+                    cursor[2] = FINISHED
             elif stage == CLOSE_OUT:
                 slice_fails(s, stage)
             if now["events"] != before and stage != CANCEL:

@@ -11,6 +11,7 @@ from typing import Any
 from quorate.compiled import helper
 from quorate.execution import (
     entry_rules,
+    options_margin_rules,
     options_rules,
     risk_rules,
     rules,
@@ -19,7 +20,9 @@ from quorate.execution import (
 )
 
 _names: dict[str, Any] = {}
-for _module in (rules, wide, risk_rules, entry_rules, options_rules, series_rules):
+for _module in (
+    rules, wide, risk_rules, entry_rules, options_rules, series_rules, options_margin_rules,
+):  # fmt: skip
     for _name, _value in vars(_module).items():
         if not isinstance(_value, FunctionType):
             _names[_name] = _value
@@ -127,5 +130,10 @@ gamma_of = _names["gamma_of"]
 vega_of = _names["vega_of"]
 mean_towards_zero = _names["mean_towards_zero"]
 premium_step = _names["premium_step"]
+requirement_within = _names["requirement_within"]
+margin_time_ms = _names["margin_time_ms"]
+unfixed_ppm = _names["unfixed_ppm"]
+expected_fix = _names["expected_fix"]
+around_mark = _names["around_mark"]
 exposure_e6 = _names["exposure_e6"]
 fixing_least = _names["fixing_least"]

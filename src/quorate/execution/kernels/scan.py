@@ -2,14 +2,14 @@
 
 Two passes in one: every account is first held against a requirement that is never too small, from
 numbers prepared for each market once a tick, in one walk over its contiguous position rows. Only
-those that fail it are judged exactly, by `bucket_worth`.
+those that fail it, and those with options, are judged exactly, by `bucket_worth`.
 """
 
 import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.accounts import gated
-from quorate.execution.kernels.closing import workable
+from quorate.execution.kernels.closing import in_bucket, workable
 from quorate.execution.kernels.insurance import insurance_holds
 from quorate.execution.kernels.margin import bucket_worth, clears
 from quorate.execution.kernels.rows import emit_words, position_of
@@ -35,10 +35,10 @@ CROSS = 0
 WORST = LIQUIDATIONS_PER_TICK_MAX - LIQUIDATION_TURNS_PER_TICK
 HEALTHY = int(Standing.HEALTHY)
 SWITCHED, SWITCH_GATE = int(EventKind.SWITCHED), int(Switch.GATE)
-PERPETUAL = int(MarketKind.PERPETUAL)
+PERPETUAL, SERIES = int(MarketKind.PERPETUAL), int(MarketKind.SERIES)
 SHIFT = 20  # a worth is divided by 2**SHIFT instead of PPM, and the rate multiplied
 BELOW = (1 << SHIFT) - 1
-LEGACY, CLEARED = 1, 2
+LEGACY, CLEARED, OPTIONS = 1, 2, 3
 # Funding beyond these is not estimated.
 FUNDING_STEP_MAX = 2**31
 FUNDING_OWED_MAX = POSITION_NOTIONAL_MAX_E6
@@ -59,6 +59,8 @@ def scan_prepare(s):
         noted["mode"] = 0
         noted["barren_long"] = 0
         noted["barren_short"] = 0
+        if row["kind"] == SERIES:
+            noted["mode"] = OPTIONS
         if row["kind"] != PERPETUAL:
             continue
         noted["lot_e6"] = row["mark_ticks"] * row["quantum_e6"]
@@ -115,6 +117,9 @@ def scan_all(s):
                     break
                 worth -= size * move + max(size, i8(0))
             if noted["mode"] != CLEARED:
+                if noted["mode"] == OPTIONS:
+                    sound = False
+                    break
                 lots = max(abs(size + position["bids"]), abs(size - position["asks"]))
             value = noted["lot_e6"] * lots
             part = (value & BELOW) * noted["rate"] + BELOW
@@ -170,7 +175,7 @@ def judge(s, account, works):
 @helper
 def consider(s, account, bucket, works):
     """Note a bucket if it is below maintenance and can be worked on; return what it owes."""
-    bucket_worth(s, account, bucket, i8(0), i8(0))
+    bucket_worth(s, account, bucket)
     equity = s.now[0]["equity"]
     kept = s.now[0]["maintenance"]
     if works:
@@ -182,15 +187,21 @@ def consider(s, account, bucket, works):
 
 @helper
 def coverable(s, account, bucket):
-    """Whether an isolated bucket without lots is in debt and its funds can pay of that."""
+    """Whether a bucket without lots is in debt and its funds can pay of that."""
     return debt_without_lots(s, account, bucket) > 0 and insurance_holds(s, bucket) > 0
 
 
 @helper
 def debt_without_lots(s, account, bucket):
-    """What an isolated bucket owes once its position is closed."""
+    """What a bucket owes once its positions are closed; the cross bucket where series settle."""
     if bucket == CROSS:
-        return i8(0)
+        if s.ledger[0]["series_high"] == 0:
+            return i8(0)
+        first = i8(s.positions_first[account])
+        for at in range(first, first + i8(s.accounts[account]["positions_count"])):
+            if in_bucket(s, at, bucket) and s.positions[at]["size"] != 0:
+                return i8(0)
+        return max(-s.accounts[account]["cash_e6"], i8(0))
     cell = position_of(s, account, bucket)
     if cell < 0 or s.positions[cell]["size"] != 0:
         return i8(0)

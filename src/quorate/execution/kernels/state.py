@@ -14,6 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from quorate.instruments.margin import layout
+from quorate.instruments.margin.exotics import STATE as PATH
+from quorate.instruments.margin.exotics import TERMINALS
+from quorate.instruments.margin.liquidation import HEDGE_STEPS
 from quorate.instruments.payoff.checker import CHECK_OUT, CHECK_WORK
 from quorate.instruments.payoff.compiler import COMPILE_WORK
 from quorate.instruments.surface.steps import SURFACE_ROOMS
@@ -32,6 +36,7 @@ ORDER_MAP = 2 * limits.ORDERS_MAX
 ORDER_MAP_LEAST = 2**12
 EVENT_ROWS = 2**17
 LEVEL_CACHE = 2**14
+MARGIN_DATES = limits.EXPIRIES_MAX + limits.FEEDS_MAX  # expiries, and of each feed what has none
 assert 1 << (POSITION_CLASSES - 1) == limits.POSITIONS_PER_ACCOUNT_MAX
 assert NONCES_PER_CELL << (NONCE_CLASSES - 1) >= limits.NONCES_PER_SIGNER
 # Extents are at most twice what they hold, rounded up to a cell; compaction reaches that.
@@ -60,7 +65,8 @@ TAKER = int64_fields(
 )
 NOW = int64_fields(
     "height time_ms bundle command account session events examined equity margin value "
-    "maintenance close_out clears legacy own_initial own_maintenance book_position receipt_end "
+    "maintenance close_out clears legacy options options_initial options_kept options_close "
+    "own_initial own_maintenance book_position receipt_end "
     "receipt_side receipt_market receipt_order receipt_price receipt_filled receipt_remaining "
     "uncross_low uncross_high uncross_level uncross_surplus uncross_lots uncross_fills "
     "uncross_changed uncross_short uncross_end uncross_dry uncross_real uncross_done tick "
@@ -76,7 +82,7 @@ CORE = int64_fields("map_mask")
 # The position that a liquidation works on, and what the tick has done so far.
 CLOSING = int64_fields(
     "account bucket market standing size sign equity maintenance count steps acted deleveragings "
-    "cancels rounds found turns"
+    "cancels rounds found turns step"
 )
 CANDIDATE = int64_fields("account bucket equity maintenance")
 COUNTERPARTY = int64_fields("account profit equity lots")
@@ -135,6 +141,29 @@ STATE = np.dtype(
         ("smile_pillars", "<i8", (limits.SMILE_PILLARS,)),
         ("smile_rows", "<i8", (2, len(options.SMILE))),
         ("smile_room", "<i8", (SURFACE_ROOMS, limits.SMILE_PILLARS)),
+        # margin of options: legs of one account with their orders, and their numbers; by market the
+        # tables of `instruments/margin` with what they were written for; by feed and by expiry the
+        # others; what the rules work with
+        ("margin_counts", "<i8", (2,)),
+        ("margin_legs", "<i8", (limits.LEGS_MAX + 1, layout.LEG_FIELDS)),
+        ("margin_orders", "<i8", (limits.LEGS_MAX, layout.ORDER_FIELDS)),
+        ("margin_merged", "<i8", (limits.LEGS_MAX, layout.LEG_FIELDS)),
+        ("margin_results", "<i8", (layout.RESULTS,)),
+        ("margin_feeds", "u1", (limits.FEEDS_MAX,)),
+        ("margin_series", "<i8", (limits.MARKETS_MAX, layout.SERIES_FIELDS)),
+        ("margin_worths", "<i8", (limits.MARKETS_MAX, layout.COLUMNS)),
+        ("margin_stamps", "<i8", (limits.MARKETS_MAX, 5)),
+        ("margin_underlyings", "<i8", (limits.FEEDS_MAX, layout.UNDERLYING_FIELDS)),
+        ("margin_offsets", "<i8", (limits.FEEDS_MAX,)),
+        ("margin_expiries", "<i8", (MARGIN_DATES, layout.EXPIRY_FIELDS)),
+        ("margin_dates", "<i8", (MARGIN_DATES,)),
+        ("margin_values", "<i8", (MARGIN_DATES, layout.COLUMNS)),
+        ("margin_outcomes", "<i8", (limits.FEEDS_MAX + 1, layout.OUTCOMES)),
+        ("margin_marks", "<i8", (MARGIN_DATES,)),
+        ("margin_touched", "<i8", (MARGIN_DATES + 2 * limits.FEEDS_MAX,)),
+        ("margin_hedges", "<i8", (HEDGE_STEPS + 1,)),
+        ("margin_prices", "<i8", (TERMINALS,)),
+        ("margin_state", "<i8", (PATH,)),
         # which strikes of one expiry a listing rule has found, by their number
         ("strikes_there", "u1", (2 * limits.LISTING_STRIKES_MAX + 1,)),
         # committed tables

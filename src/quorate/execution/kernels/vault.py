@@ -14,14 +14,18 @@ from quorate.execution.kernels.closing import (
     value_e6,
 )
 from quorate.execution.kernels.insurance import insurance_holds, insurance_pays
-from quorate.execution.kernels.margin import bucket_of, bucket_worth, clears, fee_tier
+from quorate.execution.kernels.margin import (
+    bucket_entry,
+    bucket_of,
+    clears,
+    fee_tier,
+)
 from quorate.execution.kernels.rows import position_code, position_of
 from quorate.execution.kernels.scalars import (
     crosses,
     disposal_lots,
     disposal_price,
     notional,
-    worst_lots,
 )
 from quorate.types.clearing_codes import LiquidationStep, Phase
 from quorate.types.codes import Reject, Side, Tif
@@ -113,8 +117,8 @@ def vault_bears(s, lots, price):
         size = s.positions[cell]["size"]
         bids = s.positions[cell]["bids"]
         asks = s.positions[cell]["asks"]
-    worst = worst_lots(size + closing["sign"] * lots, bids, asks)
-    bucket_worth(s, vault, i8(CROSS), market, worst)
+    size += closing["sign"] * lots
+    bucket_entry(s, vault, i8(CROSS), market, size, bids, asks, i8(-1))
     gained = closing["sign"] * notional(row["mark_ticks"] - price, lots, row["quantum_e6"])
     return s.now[0]["equity"] + gained >= s.now[0]["margin"]
 

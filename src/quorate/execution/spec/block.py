@@ -22,6 +22,7 @@ from quorate.execution.spec import (
 from quorate.execution.spec.block_governance import HANDLERS as GOVERNANCE_HANDLERS
 from quorate.execution.spec.context import Context, Last, Receipt
 from quorate.execution.spec.isolation import isolate
+from quorate.execution.spec.options_mode import margin_mode
 from quorate.execution.spec.rows import Market
 from quorate.execution.spec.signers import begin_bundle
 from quorate.execution.spec.tables import Tables
@@ -167,6 +168,10 @@ def run_isolate(c: Context, command: bytes, receipt: Receipt) -> Reject:
     return isolate(c, fields[4], fields[5], receipt)
 
 
+def run_margin_mode(c: Context, command: bytes, receipt: Receipt) -> Reject:
+    return margin_mode(c, _COMMAND.unpack(command)[1], receipt)
+
+
 def run_approve(c: Context, command: bytes, receipt: Receipt) -> Reject:
     _, _, agent, _, order_max, expiry_ms, position_max, leverage = _LEDGER.unpack(command)
     return accounts.approve_agent(c, agent, expiry_ms, order_max, position_max, leverage)
@@ -280,6 +285,7 @@ HANDLERS: dict[Op, Callable[[Context, bytes, Receipt], Reject]] = {
     Op.MODIFY_CLIENT: run_modify_client,
     Op.DEADMAN: run_deadman,
     Op.ISOLATE: run_isolate,
+    Op.SET_MARGIN_MODE: run_margin_mode,
     Op.APPROVE_AGENT: run_approve,
     Op.REVOKE_AGENT: run_revoke,
     Op.WITHDRAW: run_withdraw,

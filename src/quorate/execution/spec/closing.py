@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from quorate.execution import risk_rules, rules, wide
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.funding import settle
-from quorate.execution.spec.margin import CROSS, Worth, bucket_worth, position_maintenance
+from quorate.execution.spec.margin import CROSS, Worth, bucket_worth, leg_worth
 from quorate.execution.spec.match import book_fill, long_change
+from quorate.execution.spec.options_margin import Leg
 from quorate.execution.spec.positions import position_close_if_empty, position_of, position_open
 from quorate.execution.spec.rows import Account, Position
+from quorate.execution.spec.series_state import series_ended
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import Guard, LiquidationStep, Mode, Phase, Standing
 from quorate.types.codes import EventKind, MarketStatus, Side
@@ -50,13 +52,14 @@ def in_bucket(position: Position, bucket: int) -> bool:
 
 
 def market_waits(t: Tables, market_slot: int) -> bool:
-    """Whether liquidation waits for a market: no index, an auction, no takers."""
+    """Whether liquidation waits for a market: no index, an auction, no takers, a series' end."""
     risk, market = t.row(Table.RISK, market_slot), t.row(Table.MARKETS, market_slot)
     return (
         risk.guard != Guard.NONE
         or risk.phase == Phase.AUCTION
         or market.status in (MarketStatus.HALTED, MarketStatus.POST_ONLY)
         or not market.mark_ticks
+        or series_ended(t, market_slot)
     )
 
 
@@ -86,21 +89,33 @@ def market_after(t: Tables, account: Account, bucket: int, market_slot: int) -> 
 
 
 def market_greatest(t: Tables, account: Account, bucket: int) -> int:
-    """Market of the bucket's position of the greatest maintenance, then lowest number, or 0."""
+    """Market of the bucket's position whose closing frees most maintenance, then lowest number, or
+    0: without options the position of the greatest maintenance.
+    """
     found, most = 0, -1
     for position in account.positions:
         if in_bucket(position, bucket) and is_open(t, position):
-            kept = position_maintenance(t, position.key, position.size)
-            if kept > most or (kept == most and position.key < found):
-                found, most = position.key, kept
+            freed = leg_freed(t, account, bucket, position, abs(position.size))
+            if freed > most or (freed == most and position.key < found):
+                found, most = position.key, freed
     return found
+
+
+def leg_freed(t: Tables, account: Account, bucket: int, position: Position, lots: int) -> int:
+    """By how much a bucket's maintenance falls when so many lots of a position are closed."""
+    market, size = position.key, position.size
+    left = size - lots if size > 0 else size + lots
+    before = leg_worth(t, account, bucket, Leg(market, size, position.bids, position.asks))
+    after = leg_worth(t, account, bucket, Leg(market, left, position.bids, position.asks))
+    return max(before.maintenance - after.maintenance, 0)
 
 
 # --- prices --------------------------------------------------------------------------------------
 def freed_e6(t: Tables, closing: Closing, lots: int) -> int:
     """By how much the bucket's maintenance falls when so many lots are closed."""
-    whole = position_maintenance(t, closing.market, closing.size)
-    return max(whole - position_maintenance(t, closing.market, abs(closing.size) - lots), 0)
+    row = t.row(Table.ACCOUNTS, closing.account)
+    position = position_of(row, closing.market) or Position(key=closing.market)
+    return leg_freed(t, row, closing.bucket, position, lots)
 
 
 def closing_price(t: Tables, closing: Closing, lots: int) -> int:

@@ -14,7 +14,7 @@ from quorate.execution.spec.series_state import series_ended
 from quorate.execution.spec.tables import Tables
 from quorate.execution.spec.takers import Taker
 from quorate.types.clearing_codes import Guard, Mode, Phase
-from quorate.types.codes import Flag, MarketStatus, Reject, Tif
+from quorate.types.codes import Flag, MarketKind, MarketStatus, Reject, Tif
 from quorate.types.records import Table
 
 # Codes by status of chain, account, market, guard.
@@ -104,6 +104,8 @@ def increase_code(
     if risk.mode == Mode.OFF:
         return Reject.OK
     index = c.t.row(Table.FEEDS, risk.feed).price_ticks
+    if market.kind == MarketKind.SERIES:
+        index = market.mark_ticks  # a premium is measured by its mark
     far = risk.price_far_ppm
     if far and index and entry_rules.price_far(taker.price, index, far):
         return Reject.PRICE_TOO_FAR_FROM_INDEX

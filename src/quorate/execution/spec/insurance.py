@@ -34,7 +34,9 @@ def fund_move(c: Context, fund: int, amount_e6: int, flow: InsuranceFlow) -> Non
 
 
 def insurance_holds(t: Tables, market_slot: int) -> int:
-    """What the funds that answer for a market could pay together."""
+    """What the funds that answer for a market, or for the venue, could pay together."""
+    if market_slot == VENUE:
+        return int(t.row(Table.LEDGER, 0).insurance_e6)
     risk = t.row(Table.RISK, market_slot)
     drawable = max(risk.insurance_draw_max_e6 - risk.insurance_drawn_e6, 0)
     return int(risk.insurance_e6 + min(t.row(Table.LEDGER, 0).insurance_e6, drawable))

@@ -16,6 +16,7 @@ from quorate.execution.spec.closing import (
     bucket_move,
     closing_of,
     closing_price,
+    in_bucket,
     loss_share_e6,
     market_after,
     market_greatest,
@@ -25,6 +26,7 @@ from quorate.execution.spec.closing import (
 )
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.deleverage import deleverage
+from quorate.execution.spec.hedging import hedge_of
 from quorate.execution.spec.insurance import (
     fund_e6,
     fund_move,
@@ -136,13 +138,16 @@ def candidates(t: Tables) -> list[Candidate]:
 
 
 def coverable(t: Tables, row: Account, bucket: int) -> bool:
-    """Whether an isolated bucket without lots is in debt and its funds can pay of that."""
-    return debt_without_lots(row, bucket) > 0 and insurance_holds(t, bucket) > 0
+    """Whether a bucket without lots is in debt and its funds can pay of that."""
+    return debt_without_lots(t, row, bucket) > 0 and insurance_holds(t, bucket) > 0
 
 
-def debt_without_lots(row: Account, bucket: int) -> int:
-    """What an isolated bucket owes once its position is closed."""
-    position = position_of(row, bucket) if bucket else None
+def debt_without_lots(t: Tables, row: Account, bucket: int) -> int:
+    """What a bucket owes once its positions are closed; the cross bucket where series settle."""
+    if bucket == CROSS:
+        held = any(each.size for each in row.positions if in_bucket(each, CROSS))
+        return 0 if held or not t.row(Table.LEDGER, 0).series_high else max(-row.cash_e6, 0)
+    position = position_of(row, bucket)
     return max(-position.isolated_e6, 0) if position and not position.size else 0
 
 
@@ -207,8 +212,7 @@ def liquidate(c: Context, work: Work, account: int, bucket: int) -> bool:
     before = len(c.events)
     standing = standing_now(c, account, bucket)
     if standing == Standing.PARTIAL:
-        market_slot = market_greatest(c.t, c.t.row(Table.ACCOUNTS, account), bucket)
-        sell(c, closing_of(c, account, bucket, market_slot, standing))
+        liquidate_partial(c, account, bucket)
     elif standing == Standing.FULL:
         liquidate_full(c, work, account, bucket)
     elif standing == Standing.BANKRUPT:
@@ -217,11 +221,11 @@ def liquidate(c: Context, work: Work, account: int, bucket: int) -> bool:
 
 
 def cover(c: Context, account: int, bucket: int) -> bool:
-    """Have the funds pay what a closed isolated position has left owing, as far as they reach;
-    whether they did. No lots are left that could owe it anew.
+    """Have the funds pay what closed positions have left owing, as far as they reach; whether they
+    did. No lots are left that could owe it anew.
     """
     row = c.t.row(Table.ACCOUNTS, account)
-    debt = debt_without_lots(row, bucket)
+    debt = debt_without_lots(c.t, row, bucket)
     if debt:
         debt = min(debt, insurance_holds(c.t, bucket))
     if not debt or not insurance_pays(c, bucket, debt):
@@ -258,6 +262,17 @@ def orders_cancel(c: Context, account: int, bucket: int, standing: Standing) -> 
     if count:
         receipt(c, closing, LiquidationStep.CANCELLED_ORDERS, 0, count, 0, 0)
     return count
+
+
+def liquidate_partial(c: Context, account: int, bucket: int) -> None:
+    """A hedge where one trades, else a slice of the position whose closing frees most."""
+    hedge = hedge_of(c, account, bucket)
+    if hedge:
+        closing, price = hedge
+        if offer(c, closing, abs(closing.size), price, LiquidationStep.HEDGED):
+            return
+    market_slot = market_greatest(c.t, c.t.row(Table.ACCOUNTS, account), bucket)
+    sell(c, closing_of(c, account, bucket, market_slot, Standing.PARTIAL))
 
 
 def liquidate_full(c: Context, work: Work, account: int, bucket: int) -> None:
@@ -330,12 +345,17 @@ def slice_lots(c: Context, closing: Closing) -> int:
 
 
 def sell(c: Context, closing: Closing) -> int:
-    """Offer a slice immediate-or-cancel at its zero price; return the lots that traded.
+    """Offer a slice at its zero price; return the lots that traded."""
+    lots = slice_lots(c, closing)
+    price = closing_price(c.t, closing, lots)
+    return offer(c, closing, lots, price, LiquidationStep.SOLD_ON_BOOK)
+
+
+def offer(c: Context, closing: Closing, lots: int, price: int, step: LiquidationStep) -> int:
+    """Offer lots immediate-or-cancel at their zero price; return those that traded.
 
     The taker pays no fee; of what it got over the zero price the market's fund takes its part.
     """
-    lots = slice_lots(c, closing)
-    price = closing_price(c.t, closing, lots)
     side = Side.SELL if closing.size > 0 else Side.BUY
     market = c.t.row(Table.MARKETS, closing.market)
     level = best_level(market, 1 - side)
@@ -354,7 +374,6 @@ def sell(c: Context, closing: Closing) -> int:
     if fee:
         bucket_move(c, closing.account, closing.market, -fee)
         fund_move(c, closing.market, fee, InsuranceFlow.FEE)
-    step = LiquidationStep.SOLD_ON_BOOK
     receipt(c, closing, step, price, taker.filled, fee, got - fee)
     return taker.filled
 

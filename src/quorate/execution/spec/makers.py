@@ -3,7 +3,8 @@
 from quorate.execution import rules
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.guards import reduces_alone
-from quorate.execution.spec.margin import CROSS, Worth, bucket_of, bucket_worth, require
+from quorate.execution.spec.margin import CROSS, Worth, bucket_of, bucket_worth, leg_worth
+from quorate.execution.spec.options_margin import Leg
 from quorate.execution.spec.perpetuals import reducing_room
 from quorate.execution.spec.positions import position_of
 from quorate.execution.spec.rows import Market, Order, Position
@@ -22,11 +23,11 @@ def maker_of(c: Context, taker: Taker, account: int) -> Maker:
         if position is None:
             worth = bucket_worth(c.t, row, CROSS)
         else:
-            lots = rules.worst_lots(position.size, position.bids, position.asks)
+            size, bids, asks = position.size, position.bids, position.asks
+            leg = Leg(taker.market, size, bids, asks, taker.interest_lots)
             bucket = bucket_of(row, taker.market)
-            interest = taker.interest_lots
-            worth = bucket_worth(c.t, row, bucket, taker.market, lots, interest)
-            require(c.t, own, taker.market, position.size, lots, interest)
+            worth = bucket_worth(c.t, row, bucket, leg)
+            own = leg_worth(c.t, row, bucket, leg)
         taker.makers[account] = Maker(worth, position.size if position else 0, own)
     return taker.makers[account]
 
@@ -95,10 +96,10 @@ def reduces(
         size, bids = size + taken, bids - taken
     else:
         size, asks = size - taken, asks - taken
-    worst = rules.worst_lots(size, bids, asks)
-    room = reducing_room(
-        t, maker.worth, taker.market, maker.own, size, worst, taker.interest_lots
-    )
+    row = t.row(Table.ACCOUNTS, order.account)
+    leg = Leg(taker.market, size, bids, asks, taker.interest_lots)
+    after = leg_worth(t, row, bucket_of(row, taker.market), leg)
+    room = reducing_room(maker.worth, maker.own, after)
     gain = fill_gain(market, order, lots)
     return maker.spent_e6 - gain + fill_fee(market, order, lots) <= room
 

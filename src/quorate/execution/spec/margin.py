@@ -4,17 +4,20 @@ An account has one bucket for its cash and every position that is not isolated (
 for each isolated position (its market's number). Cash is a quote balance: it falls by the notional
 bought and rises by the notional sold, so that equity is cash plus every perpetual position at its
 mark, exactly and without rounding, less the funding that positions have yet to pay. Open spot bids
-hold cash; that cash is not equity. Spot balances are no collateral.
+hold cash; that cash is not equity. Spot balances are no collateral. Perpetuals require by tiers,
+options by `options_margin`.
 """
 
 from dataclasses import dataclass
 
 from quorate.execution import entry_rules, risk_rules, rules
 from quorate.execution.spec.funding import owed
+from quorate.execution.spec.options_margin import Leg, legs_of, options_need
 from quorate.execution.spec.positions import position_of
 from quorate.execution.spec.rows import Account, MarginTierRow, Market
 from quorate.execution.spec.tables import Tables
 from quorate.types.clearing_codes import Mode, Standing
+from quorate.types.codes import MarketKind
 from quorate.types.limits import (
     TIERS_PER_SCHEDULE,
     TRIGGER_EQUITY_MIN_E6,
@@ -73,58 +76,76 @@ def bucket_of(account: Account, market_slot: int) -> int:
 
 
 def bucket_worth(
-    t: Tables,
-    account: Account,
-    bucket: int = CROSS,
-    key: int = 0,
-    worst_lots: int = -1,
-    interest_lots: int = -1,
+    t: Tables, account: Account, bucket: int = CROSS, changed: Leg | None = None
 ) -> Worth:
     """What a bucket is worth and must keep.
 
-    With `key`, a market of that bucket, its riskiest side is taken to be `worst_lots`, as an order
-    would make it, and its open interest `interest_lots` (-1: as it stands).
+    changed: what an order or a trade would make of one of its markets. It tells requirements;
+    equity stays that of the position as it is.
     """
     worth = Worth(equity=0 if bucket else account.cash_e6 - account.held_e6)
+    for leg in legs_of(account, bucket, changed):
+        require(t, worth, leg)
     for position in account.positions:
         isolated = position.key if position.flags & POSITION_ISOLATED else CROSS
         if position.key >= ASSET_KEY or isolated != bucket:
             continue
-        lots = rules.worst_lots(position.size, position.bids, position.asks)
-        interest = -1
-        if position.key == key:
-            lots, interest, key = worst_lots, interest_lots, 0
         market = t.row(Table.MARKETS, position.key)
         worth.equity += rules.notional(market.mark_ticks, position.size, market.quantum_e6)
         if bucket:
             worth.equity += position.isolated_e6
         worth.equity -= owed(t, position.key, position)
-        require(t, worth, position.key, position.size, lots, interest)
-    if key:
-        require(t, worth, key, 0, worst_lots, interest_lots)
+        if position.size and t.row(Table.RISK, position.key).mode != Mode.OFF:
+            worth.clears = True
+    options_require(t, worth, account, bucket, changed)
     return worth
 
 
-def require(
-    t: Tables, worth: Worth, market_slot: int, size: int, lots: int, interest_lots: int = -1
+def options_require(
+    t: Tables, worth: Worth, account: Account, bucket: int, changed: Leg | None
 ) -> None:
-    """Add to a bucket's requirements those of a position whose riskiest side is `lots`.
+    """Add what options require; perpetuals in their scan have no tiers beside it."""
+    need = options_need(t, account, bucket, changed)
+    worth.initial += need.initial
+    worth.maintenance += need.maintenance
+    worth.close_out += need.close_out
+    for leg in need.scanned:
+        tiers = Worth()
+        require(t, tiers, leg)
+        worth.initial -= tiers.initial
+        worth.maintenance -= tiers.maintenance
+        worth.close_out -= tiers.close_out
+
+
+def leg_worth(t: Tables, account: Account, bucket: int, leg: Leg) -> Worth:
+    """Requirements of a leg with all options of its bucket: what changes when the leg does."""
+    worth = Worth()
+    require(t, worth, leg)
+    options_require(t, worth, account, bucket, leg)
+    return worth
+
+
+def require(t: Tables, worth: Worth, leg: Leg) -> None:
+    """Add to a bucket's requirements those of a leg by its tiers; a series has none.
 
     In a market without a clearing house maintenance is half of the entry margin, and there is no
     close-out: nobody is liquidated in it.
     """
-    market = t.row(Table.MARKETS, market_slot)
+    market = t.row(Table.MARKETS, leg.market)
+    lots = rules.worst_lots(leg.size, leg.bids, leg.asks)
     value = rules.notional(market.mark_ticks, lots, market.quantum_e6)
-    worst = tier_maintenance(t, market, value)
     worth.value += value
-    risk = t.row(Table.RISK, market_slot)
+    if market.kind == MarketKind.SERIES:
+        return
+    worst = tier_maintenance(t, market, value)
+    risk = t.row(Table.RISK, leg.market)
     if risk.mode == Mode.OFF:
         worth.initial += 2 * worst
         worth.maintenance += worst
         return
     initial = 2 * worst
     if risk.oi_upper_e6:
-        interest = market.open_interest_lots if interest_lots < 0 else interest_lots
+        interest = market.open_interest_lots if leg.interest_lots < 0 else leg.interest_lots
         interest_e6 = entry_rules.open_interest_worth(
             interest, market.mark_ticks, market.quantum_e6
         )
@@ -134,11 +155,10 @@ def require(
     if risk.confidence_ppm:
         confidence = t.row(Table.FEEDS, risk.feed).confidence_ppm
         initial += risk_rules.confidence_addon(initial, confidence, risk.confidence_ppm)
-    kept = position_maintenance(t, market_slot, size)
+    kept = position_maintenance(t, leg.market, leg.size)
     worth.initial += initial
     worth.maintenance += kept
     worth.close_out += risk_rules.close_out(kept, risk.close_ppm)
-    worth.clears = worth.clears or size != 0
 
 
 def closing_fees(t: Tables, account: Account, bucket: int = CROSS) -> int:
@@ -167,11 +187,9 @@ def standing_of(worth: Worth) -> Standing:
     )
 
 
-def assess(
-    t: Tables, account: Account, key: int = 0, worst_lots: int = -1
-) -> tuple[int, int, int]:
+def assess(t: Tables, account: Account) -> tuple[int, int, int]:
     """Equity, initial margin and worth of the riskiest sides of the cross bucket."""
-    worth = bucket_worth(t, account, CROSS, key, worst_lots)
+    worth = bucket_worth(t, account, CROSS)
     return worth.equity, worth.initial, worth.value
 
 

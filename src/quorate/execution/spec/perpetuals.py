@@ -7,13 +7,13 @@ from quorate.execution.spec.margin import (
     Worth,
     bucket_of,
     bucket_worth,
-    require,
+    leg_worth,
     standing_of,
 )
+from quorate.execution.spec.options_margin import Leg
 from quorate.execution.spec.positions import position_of
 from quorate.execution.spec.rows import Account, Market, Order, Position
 from quorate.execution.spec.sessions import session_order_code, session_position_code
-from quorate.execution.spec.tables import Tables
 from quorate.execution.spec.takers import Taker
 from quorate.types.clearing_codes import Standing
 from quorate.types.codes import Reject, Side
@@ -56,7 +56,7 @@ def perpetual_code(
     if code:
         return code
     value = rules.notional(taker.price, taker.size, market.quantum_e6)
-    worth = bucket_worth(c.t, account, bucket, taker.market, worst)
+    worth = bucket_worth(c.t, account, bucket, Leg(taker.market, size, bids, asks))
     loss = max(order_loss(market, taker.side, taker.price, taker.size), 0)
     margin = worth.equity - rules.ppm_ceil(value, taker.hold_ppm)
     equity = margin - loss
@@ -73,7 +73,7 @@ def perpetual_code(
             return Reject.OK
         return Reject.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE
     before = bucket_worth(c.t, account, bucket)
-    if reducing and reducing_holds(c, before, market, taker, position, old.remaining):
+    if reducing and reducing_holds(c, account, before, taker, position, old.remaining):
         return Reject.OK
     if standing_of(before) == Standing.HEALTHY:
         return Reject.MARGIN_INSUFFICIENT_DEPOSIT_OR_REDUCE
@@ -101,15 +101,11 @@ def order_loss(market: Market, side: int, price: int, lots: int) -> int:
     return rules.notional(worse_by, lots, market.quantum_e6)
 
 
-def reducing_room(
-    t: Tables, before: Worth, market_slot: int, own: Worth, size: int, worst: int, interest: int
-) -> int:
-    """What reducing a position to `size` may cost a bucket (FORMULAS 5, see `loss_room`).
+def reducing_room(before: Worth, own: Worth, after: Worth) -> int:
+    """What reducing a position may cost a bucket (FORMULAS 5, see `loss_room`).
 
-    own: what the position required before; worst: its riskiest side afterwards.
+    own, after: what the position requires, with the bucket's options, before and afterwards.
     """
-    after = Worth()
-    require(t, after, market_slot, size, worst, interest)
     return entry_rules.loss_room(
         before.equity,
         before.initial,
@@ -120,23 +116,24 @@ def reducing_room(
 
 
 def reducing_holds(
-    c: Context, before: Worth, market: Market, taker: Taker, position: Position, replaced: int
+    c: Context, account: Account, before: Worth, taker: Taker, position: Position, replaced: int
 ) -> bool:
     """Whether a bucket below initial margin may reduce by that order, at its limit or better.
 
     A market order is narrowed to the zero price where it would trade there. Requirements are
-    convex in size and a price is linear, so what holds for the whole order holds for each part.
+    convex in size and a price is linear, so what holds for the whole order holds for each part;
+    but for the standard margin of options, where an offset may end within the order.
     """
-    own = Worth()
-    worst = rules.worst_lots(position.size, position.bids, position.asks)
-    require(c.t, own, taker.market, position.size, worst)
+    market = c.t.row(Table.MARKETS, taker.market)
+    bucket = bucket_of(account, taker.market)
     size, bids, asks = position.size, position.bids, position.asks
+    own = leg_worth(c.t, account, bucket, Leg(taker.market, size, bids, asks))
     if taker.side == Side.BUY:
         size, bids = size + taker.size, bids - replaced
     else:
         size, asks = size - taker.size, asks - replaced
-    worst = rules.worst_lots(size, bids, asks)
-    room = reducing_room(c.t, before, taker.market, own, size, worst, -1)
+    after = leg_worth(c.t, account, bucket, Leg(taker.market, size, bids, asks))
+    room = reducing_room(before, own, after)
     value = rules.notional(taker.price, taker.size, market.quantum_e6)
     loss = order_loss(market, taker.side, taker.price, taker.size)
     if loss + rules.ppm_ceil(value, taker.hold_ppm) <= room:

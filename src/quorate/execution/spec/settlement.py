@@ -102,8 +102,9 @@ def account_settle(c: Context, account_slot: int) -> None:
 def position_settle(c: Context, account_slot: int, slot: int) -> None:
     """Close a position at its payoff: cash moves as by a fill, without a fee."""
     account = c.t.row(Table.ACCOUNTS, account_slot)
-    settle(c.t, account, position_of(account, slot), slot)
     position = position_of(account, slot)
+    assert position is not None, "the walk found it"
+    settle(c.t, account, position, slot)
     size, isolated = position.size, position.flags & POSITION_ISOLATED
     market, row = c.t.row(Table.MARKETS, slot), c.t.row(Table.SERIES, slot)
     side = Side.SELL if size > 0 else Side.BUY

@@ -22,6 +22,7 @@ from quorate.execution.spec.context import Context
 from quorate.execution.spec.insurance import insurance_holds, insurance_pays
 from quorate.execution.spec.margin import CROSS, bucket_of, bucket_worth, fee_rates
 from quorate.execution.spec.match import take
+from quorate.execution.spec.options_margin import Leg
 from quorate.execution.spec.positions import position_code, position_of
 from quorate.execution.spec.rows import Market
 from quorate.execution.spec.takers import Taker
@@ -102,8 +103,7 @@ def vault_bears(c: Context, closing: Closing, lots: int, price: int) -> bool:
     position = position_of(row, closing.market)
     size = (position.size if position else 0) + closing.sign * lots
     bids, asks = (position.bids, position.asks) if position else (0, 0)
-    worst = rules.worst_lots(size, bids, asks)
-    worth = bucket_worth(t, row, CROSS, closing.market, worst)
+    worth = bucket_worth(t, row, CROSS, Leg(closing.market, size, bids, asks))
     gained = closing.sign * rules.notional(market.mark_ticks - price, lots, market.quantum_e6)
     return worth.equity + gained >= worth.initial
 

@@ -1,49 +1,16 @@
-"""The rules of margin, compiled from their one source, and the kernels that call them.
+"""The kernels of margin, of many accounts or series at a time; `scalars` compiles the rules."""
 
-As `execution.kernels.scalars` does, each function is given the names of all modules of rules, in
-which the rules are the compiled ones. No name may be defined twice.
-"""
-
-from types import FunctionType
 from typing import Any
 
-from quorate.compiled import helper, kernel
-from quorate.instruments.margin import (
-    exotics,
-    hedging,
-    layout,
-    liquidation,
-    marking,
-    portfolio,
-    rules,
-    shocks,
-    standard,
+from quorate.compiled import kernel
+from quorate.instruments.margin.scalars import (
+    fill_exotic,
+    fill_marks,
+    fill_worths,
+    hedge_lots,
+    portfolio_margin,
+    standard_margin,
 )
-from quorate.instruments.payoff import code, machine
-from quorate.instruments.payoff import rules as payoff_rules
-from quorate.instruments.pricing import black76, fixed, normal
-
-_names: dict[str, Any] = {}
-for _module in (
-    fixed, normal, black76, payoff_rules, code, machine, layout, rules, shocks, marking, exotics,
-    standard, portfolio, liquidation, hedging,
-):  # fmt: skip
-    for _name, _value in vars(_module).items():
-        if _name.startswith("__"):
-            continue
-        if not isinstance(_value, FunctionType):
-            # A constant of two modules must be one.
-            assert _names.setdefault(_name, _value) is _value or _names[_name] == _value, _name
-        elif _value.__module__ == _module.__name__:
-            assert _name not in _names, _name
-            _names[_name] = helper(FunctionType(_value.__code__, _names, _name))
-
-_standard_margin = _names["standard_margin"]
-_portfolio_margin = _names["portfolio_margin"]
-_fill_worths = _names["fill_worths"]
-_fill_marks = _names["fill_marks"]
-_fill_exotic = _names["fill_exotic"]
-_hedge_lots = _names["hedge_lots"]
 
 _A1 = "int64[::1]"
 _A2 = "int64[:, ::1]"
@@ -56,7 +23,7 @@ def by_leg(
 ) -> None:  # fmt: skip
     """Write one account's standard margin; as `standard.standard_margin`."""
     tables = (series, underlyings, expiries, worths)
-    _standard_margin(legs, count, orders, order_count, tables, p, merged, results)
+    standard_margin(legs, count, orders, order_count, tables, p, merged, results)
 
 
 @kernel(
@@ -70,7 +37,7 @@ def scanned(
 ) -> None:  # fmt: skip
     """Write one account's portfolio margin; as `portfolio.portfolio_margin`."""
     tables = (series, underlyings, expiries, worths)
-    _portfolio_margin(
+    portfolio_margin(
         legs, count, orders, order_count, tables, groups, p, values, outcomes, marks, touched,
         results,
     )  # fmt: skip
@@ -92,7 +59,7 @@ def scanned_many(
     for k in range(len(starts) - 1):
         first = starts[k]
         count = starts[k + 1] - first
-        _portfolio_margin(
+        portfolio_margin(
             legs[first:], count, legs, 0, tables, groups, p, values, outcomes, marks, touched,
             results[k],
         )  # fmt: skip
@@ -101,13 +68,13 @@ def scanned_many(
 @kernel(f"void({_A2}, int64, {_A2}, {_A2})")
 def remark(series: Any, count: int, expiries: Any, worths: Any) -> None:
     """Write the table of worths and the terms of all expiries; as `marking.fill_worths`."""
-    _fill_worths(series, count, expiries, worths)
+    fill_worths(series, count, expiries, worths)
 
 
 @kernel(f"void({_A2}, int64, {_A2})")
 def mark(series: Any, count: int, expiries: Any) -> None:
     """Write the marks of European options by their volatilities; as `marking.fill_marks`."""
-    _fill_marks(series, count, expiries)
+    fill_marks(series, count, expiries)
 
 
 @kernel(
@@ -119,7 +86,7 @@ def remark_exotic(
     highs: Any, inputs: Any, remaining: int, prices: Any, state: Any, values: Any,
 ) -> None:  # fmt: skip
     """Write the row of one exotic; as `exotics.fill_exotic`."""
-    _fill_exotic(
+    fill_exotic(
         series, expiries, worths, row, code, count, lows, highs, inputs, remaining, prices, state,
         values,
     )  # fmt: skip
@@ -136,7 +103,7 @@ def hedge(
 ) -> int:  # fmt: skip
     """Lots of the perpetual that lower maintenance most; as `hedging.hedge_lots`."""
     tables = (series, underlyings, expiries, worths)
-    lots: int = _hedge_lots(
+    lots: int = hedge_lots(
         legs, count, perpetual, tables, groups, p, values, outcomes, marks, touched, results,
         requirements,
     )  # fmt: skip

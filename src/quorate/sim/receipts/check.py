@@ -107,7 +107,7 @@ class Block:
         while first:
             each = events[first - 1]
             kind = each["kind"]
-            if receipt["code"] == LiquidationStep.SOLD_ON_BOOK:
+            if receipt["code"] in (LiquidationStep.SOLD_ON_BOOK, LiquidationStep.HEDGED):
                 fill = kind == EventKind.FILL and each["account"] == receipt["account"]
                 book = kind in (EventKind.CANCELLED, EventKind.REDUCED)
                 mine = fill or (book and each["end"] != End.LIQUIDATION)
