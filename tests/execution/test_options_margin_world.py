@@ -51,10 +51,10 @@ class World:
             expiry_ms = desk.series().expiry_ms
             desk.ok("governance", SetSeries(market, number, expiry_ms, **values))
         self.markets = [*range(SERIES, SERIES + 1 + len(PRODUCTS)), PERP]
-        self.price = 100_000
+        self.price, self.drift = 100_000, 700
         desk.marked()
         for name in PEOPLE[1:]:
-            desk.ok(name, c.Withdraw(0, address(name), 960_000 * USD))
+            desk.ok(name, c.Withdraw(0, address(name), 980_000 * USD))
         self.money = desk.money()
         self.steps: set[int] = set()
 
@@ -62,8 +62,10 @@ class World:
         """So many blocks."""
         desk, rng = self.desk, self.rng
         for _ in range(blocks):
-            jump = 4_000 if rng.random() < 0.1 else 300
-            self.price = min(max(self.price + rng.randrange(-jump, jump + 1), 80_000), 125_000)
+            if rng.random() < 0.1:
+                self.drift = rng.choice([-700, 0, 700])
+            move = self.drift + rng.randrange(-300, 301)
+            self.price = min(max(self.price + move, 80_000), 125_000)
             index = 0 if rng.random() < 0.05 else self.price
             more = [self.bundle() for _ in range(rng.randrange(5))]
             events = desk.beat(index, *more, smiles=rng.randrange(2))

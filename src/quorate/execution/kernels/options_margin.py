@@ -153,59 +153,6 @@ def gather(s, account, bucket, key, size, bids, asks, pass_scanned):
     return close_ppm
 
 
-@linked(INT64(RECORD, INT64, INT64, INT64, INT64, INT64, INT64))
-def options_need(s, account, bucket, key, size, bids, asks):
-    """Leave in `now` what a bucket's options require, and return the number of series.
-
-    The legs stand in `margin_legs`: series first, then the perpetuals that are scanned with them,
-    whose tiers are still to be taken off. key: a market that would have these lots, or 0.
-    """
-    now = s.now[0]
-    now["options_initial"] = 0
-    now["options_kept"] = 0
-    now["options_close"] = 0
-    s.margin_counts[0] = 0
-    s.margin_counts[1] = 0
-    close_ppm = gather(s, account, bucket, key, size, bids, asks, False)
-    series = s.margin_counts[0]
-    if series == 0:
-        return i8(0)
-    scan = i8(s.accounts[account]["margin_mode"]) == PORTFOLIO
-    if scan:
-        gather(s, account, bucket, key, size, bids, asks, True)
-    for k in range(series):
-        s.margin_feeds[s.risk[s.margin_legs[k, ROW]]["feed"]] = 0
-    for k in range(s.margin_counts[0]):
-        row_renew(s, s.margin_legs[k, ROW], scan)
-    count = s.margin_counts[0]
-    orders = s.margin_counts[1]
-    judge(s, count, orders, scan)
-    now["options_initial"] = requirement_within(s.margin_results[INITIAL])
-    if orders:
-        judge(s, count, i8(0), scan)
-    kept = requirement_within(s.margin_results[MAINTENANCE])
-    now["options_kept"] = kept
-    now["options_close"] = close_out(kept, close_ppm)
-    return series
-
-
-@helper
-def judge(s, count, orders, scan):
-    """Write the results of either way of margin."""
-    tables = (s.margin_series, s.margin_underlyings, s.margin_expiries, s.margin_worths)
-    if scan:
-        portfolio_margin(
-            s.margin_legs, count, s.margin_orders, orders, tables, s.margin_offsets, PARAMETERS,
-            s.margin_values, s.margin_outcomes, s.margin_marks, s.margin_touched,
-            s.margin_results,
-        )  # fmt: skip
-    else:
-        standard_margin(
-            s.margin_legs, count, s.margin_orders, orders, tables, PARAMETERS, s.margin_merged,
-            s.margin_results,
-        )  # fmt: skip
-
-
 # --- tables --------------------------------------------------------------------------------------
 @helper
 def row_renew(s, market, scan):
@@ -344,3 +291,57 @@ def position_size(s, account, market):
     """Lots of a position, or 0."""
     cell = position_of(s, account, market)
     return s.positions[cell]["size"] if cell >= 0 else i8(0)
+
+
+# --- judging -------------------------------------------------------------------------------------
+@helper
+def judge(s, count, orders, scan):
+    """Write the results of either way of margin."""
+    tables = (s.margin_series, s.margin_underlyings, s.margin_expiries, s.margin_worths)
+    if scan:
+        portfolio_margin(
+            s.margin_legs, count, s.margin_orders, orders, tables, s.margin_offsets, PARAMETERS,
+            s.margin_values, s.margin_outcomes, s.margin_marks, s.margin_touched,
+            s.margin_results,
+        )  # fmt: skip
+    else:
+        standard_margin(
+            s.margin_legs, count, s.margin_orders, orders, tables, PARAMETERS, s.margin_merged,
+            s.margin_results,
+        )  # fmt: skip
+
+
+@linked(INT64(RECORD, INT64, INT64, INT64, INT64, INT64, INT64))
+def options_need(s, account, bucket, key, size, bids, asks):
+    """Leave in `now` what a bucket's options require, and return the number of series.
+
+    The legs stand in `margin_legs`: series first, then the perpetuals that are scanned with them,
+    whose tiers are still to be taken off. key: a market that would have these lots, or 0.
+    """
+    now = s.now[0]
+    now["options_initial"] = 0
+    now["options_kept"] = 0
+    now["options_close"] = 0
+    s.margin_counts[0] = 0
+    s.margin_counts[1] = 0
+    close_ppm = gather(s, account, bucket, key, size, bids, asks, False)
+    series = s.margin_counts[0]
+    if series == 0:
+        return i8(0)
+    scan = i8(s.accounts[account]["margin_mode"]) == PORTFOLIO
+    if scan:
+        gather(s, account, bucket, key, size, bids, asks, True)
+    for k in range(series):
+        s.margin_feeds[s.risk[s.margin_legs[k, ROW]]["feed"]] = 0
+    for k in range(s.margin_counts[0]):
+        row_renew(s, s.margin_legs[k, ROW], scan)
+    count = s.margin_counts[0]
+    orders = s.margin_counts[1]
+    judge(s, count, orders, scan)
+    now["options_initial"] = requirement_within(s.margin_results[INITIAL])
+    if orders:
+        judge(s, count, i8(0), scan)
+    kept = requirement_within(s.margin_results[MAINTENANCE])
+    now["options_kept"] = kept
+    now["options_close"] = close_out(kept, close_ppm)
+    return series
