@@ -15,20 +15,20 @@ from tests.execution.exchange import USD
 from tests.execution.options_exchange import PRICES, SERIES, product
 from tests.execution.series_desk import SeriesDesk
 
-MINUTES_15 = 15 * 60_000
+WINDOW_MS = 60_000
 QUANTUM = USD // 100
 
 
 @pytest.fixture
 def desk() -> SeriesDesk:
-    made = SeriesDesk()
+    made = SeriesDesk(fixing_window_ms=WINDOW_MS)
     made.opened()
     return made
 
 
 def window(desk: SeriesDesk) -> None:
-    """Move to the second half of the fixing's window."""
-    desk.to(desk.series().expiry_ms - MINUTES_15)
+    """Move to the beginning of the fixing's window."""
+    desk.to(desk.series().expiry_ms - WINDOW_MS)
 
 
 def test_a_call_is_paid_from_shorts_to_longs(desk: SeriesDesk) -> None:
@@ -40,7 +40,7 @@ def test_a_call_is_paid_from_shorts_to_longs(desk: SeriesDesk) -> None:
     found = desk.until_settled(103_500)
     (fixed,) = found[EventKind.FIXED]
     assert (fixed["fix_ticks"], fixed["samples_count"], fixed["missing_count"]) == (
-        103_500, 225, 225,
+        103_500, 15, 0,
     )  # fmt: skip
     paid = {name: desk.cash(name) - before[name] for name in before}
     worth = 3_500 * QUANTUM
@@ -60,7 +60,7 @@ def test_a_call_is_paid_from_shorts_to_longs(desk: SeriesDesk) -> None:
 def test_a_worthless_call_pays_nothing_and_leaves(desk: SeriesDesk) -> None:
     desk.traded("alice", "bob", 30, 2_000)
     before = desk.cash("alice"), desk.cash("bob")
-    desk.sampled(99_000)
+    window(desk)
     found = desk.until_settled(99_000)
     assert (desk.cash("alice"), desk.cash("bob")) == before
     assert [int(each["cash_e6"]) for each in found[EventKind.SETTLED]] == [0, 0]
@@ -104,7 +104,7 @@ def test_the_walk_is_bounded_and_resumed(desk: SeriesDesk, monkeypatch: Any) -> 
     desk.traded("alice", "bob", 30, 2_000)
     desk.traded("dave", "carol", 7, 2_000)
     money = desk.money()
-    desk.sampled(101_000)
+    window(desk)
     seen = set()
     for _ in range(600):
         desk.beat(101_000)
@@ -120,7 +120,7 @@ def test_an_isolated_position_is_paid_into_its_margin_and_back(desk: SeriesDesk)
     desk.ok("alice", c.Isolate(SERIES, 50_000 * USD))
     desk.traded("bob", "alice", 30, 2_000)
     whole = desk.cash("alice") + isolated(desk, "alice")
-    desk.sampled(103_500)
+    window(desk)
     found = desk.until_settled(103_500)
     assert desk.cash("alice") == whole - 30 * 3_500 * QUANTUM
     shares = {int(each["isolated_e6"]) for each in found[EventKind.SETTLED]}
@@ -144,7 +144,7 @@ def test_series_of_one_expiry_settle_in_one_walk(desk: SeriesDesk) -> None:
     desk.traded("alice", "bob", 3, 2_000)
     desk.traded("alice", "carol", 5, 3_000, SERIES + 1)
     money = desk.money()
-    desk.sampled(100_400)
+    window(desk)
     found = desk.until_settled(100_400)
     settled = found[EventKind.SETTLED]
     paid = sorted((int(each["market"]), int(each["cash_e6"]) // QUANTUM) for each in settled)

@@ -46,8 +46,8 @@ class QuoteLevel:
 class Quote:
     """Mass quote: take back the group's quotes in the market and rest these post-only orders.
 
-    One record and one more for each level. With `in_volatility` 1 the levels' prices are volatilities
-    in 1e-6 of a European series, and become prices by the forward when the command executes.
+    One record and one more for each level. With `in_volatility` 1 the prices of the levels are
+    volatilities in 1e-6, of a European series; the forward makes them prices at execution.
     """
 
     op: ClassVar[Op] = Op.QUOTE

@@ -8,7 +8,7 @@ all. A module that imports another one of the list stands behind it.
 KERNEL_MODULES: tuple[str, ...] = (
     "quorate.instruments.payoff.kernels",
     "quorate.execution.kernels.payoffs",
-    "quorate.instruments.surface.kernels",
+    "quorate.execution.kernels.smile_fits",
     "quorate.execution.kernels.options_margin",
     "quorate.execution.kernels.block",
     "quorate.execution.kernels.phase_triggers",
@@ -16,6 +16,7 @@ KERNEL_MODULES: tuple[str, ...] = (
     "quorate.execution.kernels.phase_liquidation",
     "quorate.execution.kernels.phase_series",
     "quorate.execution.kernels.phase_tick",
+    "quorate.instruments.surface.kernels",
     "quorate.execution.kernels.sweeps",
     "quorate.commitment.sha256",
     "quorate.execution.kernels.indexes",

@@ -10,16 +10,12 @@ from quorate.execution.wide import mul_div_floor
 from quorate.types.limits import (
     DAY_MS,
     FIXING_QUANTILES,
-    FIXING_SAMPLE_MS,
-    FIXING_SAMPLES_MIN,
-    FIXING_WINDOW_MS,
     OBSERVATION_LATE_MS,
     PAYOFF_RETURN_MAX_PPM,
     PAYOFF_SAMPLES_MAX,
     PPM,
 )
 
-BEFORE_WINDOW_MS = 2 * FIXING_WINDOW_MS // 3
 ONE_FP = 2**40
 BUMP_PART = 256  # of a price, by which it is moved for a delta
 VOL_BUMP = 10_000_000  # by which a volatility is moved for a vega: one hundredth of 1.00
@@ -33,52 +29,57 @@ PART_UNIT = 2**40 // FIXING_QUANTILES  # a sum over parts counts 1 / FIXING_QUAN
 
 
 # --- the fixing ----------------------------------------------------------------------------------
-def fixing_newest_ms(time_ms: int) -> int:
+def fixing_least(window_ms: int, sample_ms: int) -> int:
+    """Return how many samples a fixing needs: half of those of its window, at least one."""
+    return max(window_ms // sample_ms // 2, 1)
+
+
+def fixing_newest_ms(time_ms: int, sample_ms: int) -> int:
     """Return the newest multiple of the fixing's interval at a time."""
-    return time_ms // FIXING_SAMPLE_MS * FIXING_SAMPLE_MS
+    return time_ms // sample_ms * sample_ms
 
 
-def fixing_passed(next_ms: int, newest_ms: int, expiry_ms: int) -> int:
+def fixing_passed(next_ms: int, newest_ms: int, expiry_ms: int, sample_ms: int) -> int:
     """Return how many multiples of the window have passed, from the next one on."""
-    last_ms = min(newest_ms, fixing_newest_ms(expiry_ms))
+    last_ms = min(newest_ms, fixing_newest_ms(expiry_ms, sample_ms))
     if last_ms < next_ms:
         return 0
-    return (last_ms - next_ms) // FIXING_SAMPLE_MS + 1
+    return (last_ms - next_ms) // sample_ms + 1
 
 
-def fixing_takes(newest_ms: int, next_ms: int, expiry_ms: int, count: int) -> bool:
-    """Whether the newest multiple takes a price: each one once, and behind the expiry while fewer
-    than FIXING_SAMPLES_MIN have one.
+def fixing_takes(newest_ms: int, expiry_ms: int, count: int, least: int) -> bool:
+    """Whether a multiple that has no price takes one: behind the expiry only while there are fewer
+    than the least.
     """
-    if newest_ms < next_ms:
-        return False
-    return newest_ms <= expiry_ms or count < FIXING_SAMPLES_MIN
+    return newest_ms <= expiry_ms or count < least
 
 
-def fixing_remaining(time_ms: int, expiry_ms: int) -> int:
+def fixing_remaining(time_ms: int, expiry_ms: int, window_ms: int, sample_ms: int) -> int:
     """Return how many multiples of the window are still ahead of a time."""
-    last_ms = fixing_newest_ms(expiry_ms)
-    before_ms = max(fixing_newest_ms(time_ms), fixing_newest_ms(expiry_ms - FIXING_WINDOW_MS))
-    return max((last_ms - before_ms) // FIXING_SAMPLE_MS, 0)
+    last_ms = fixing_newest_ms(expiry_ms, sample_ms)
+    before_ms = max(
+        fixing_newest_ms(time_ms, sample_ms), fixing_newest_ms(expiry_ms - window_ms, sample_ms)
+    )
+    return max((last_ms - before_ms) // sample_ms, 0)
 
 
 def fixing_forward(total: int, count: int, remaining: int, forward: int) -> int:
     """Return what the fixing is expected to be: the samples there are, the forward for the rest
-    (FORMULAS 13). Bounds: FIXING_SAMPLES of prices; count + remaining above 0, else the forward.
+    (FORMULAS 13); the forward where there are none. Bound: a day of samples.
     """
     if count + remaining <= 0:
         return forward
     return (total + remaining * forward) // (count + remaining)
 
 
-def fixing_time_ms(left_ms: int) -> int:
+def fixing_time_ms(left_ms: int, window_ms: int) -> int:
     """Return the time for which a price moves as much as the mean over the window will.
 
     A mean over a time moves by the root of a third of it. Before the window that time is its last
     part; within, the time that is left. At least a millisecond.
     """
-    if left_ms >= FIXING_WINDOW_MS:
-        return left_ms - BEFORE_WINDOW_MS
+    if left_ms >= window_ms:
+        return max(left_ms - 2 * window_ms // 3, 1)
     return max(left_ms // 3, 1)
 
 

@@ -61,15 +61,11 @@ SMILE_PILLARS: Final = 9
 SMILE_VOL_UNIT_E9: Final = 1_000  # votes count volatility in 1e-6
 OPTION_MS_MAX: Final = 3 * 365 * DAY_MS  # of a series' life
 FIXING_SAMPLE_MS_MIN: Final = 100
-FIXING_WINDOW_MS: Final = 1_800_000
-FIXING_SAMPLE_MS: Final = 4_000
-FIXING_SAMPLES: Final = FIXING_WINDOW_MS // FIXING_SAMPLE_MS
-FIXING_SAMPLES_MIN: Final = FIXING_SAMPLES // 2
-LISTING_LEAST_MS: Final = 3_600_000
 CLOSE_OFFSET_MS: Final = 8 * 3_600_000  # 08:00 UTC
 OBSERVATION_MS_MIN: Final = 1_000
 OBSERVATION_LATE_MS: Final = 60_000  # behind its time; later there is none
 FIXING_QUANTILES: Final = 32  # parts of a fixing over which a payoff is averaged for a mark
+SMILE_TIME_MS_MIN: Final = 1_800_000  # for which a smile is fitted, at least
 SMILE_DISTANCE_MAX: Final = 2  # of a vote's forward from the index, as a factor
 ORDERS_EXPIRED_PER_BLOCK: Final = 4096
 ACCOUNTS_SETTLED_PER_BLOCK: Final = 2**14
@@ -295,14 +291,8 @@ assert FILLS_PER_COMMAND_MAX <= ORDERS_EXAMINED_PER_COMMAND_MAX
 assert NONCE_PAST_MS + NONCE_FUTURE_MS < TIME_MS_MAX
 # A product fits into a bundle with its head; its text fills whole words.
 assert PRODUCT_PARTS + 1 < COMMANDS_PER_BUNDLE_MAX and PAYOFF_TEXT_BYTES_MAX % 8 == 0
-# A fixing sums samples of a day at most.
-assert DAY_MS // FIXING_SAMPLE_MS_MIN * PRICE_TICKS_MAX < INT64_MAX
-# A fixing sums samples; a path's sum takes a sample a block for the longest life.
-assert FIXING_SAMPLES * PRICE_TICKS_MAX < INT64_MAX
-# A forward-looking fixing weighs prices with counts of samples.
-assert FIXING_SAMPLES * PRICE_TICKS_MAX < 2**62
-# A fixing sums samples of a day at most.
-assert DAY_MS // FIXING_SAMPLE_MS_MIN * PRICE_TICKS_MAX < INT64_MAX
+# A fixing sums samples of a day at most, and weighs prices with their counts.
+assert 2 * (DAY_MS // FIXING_SAMPLE_MS_MIN) * PRICE_TICKS_MAX < 2**62
 # Two votes on volatility share a word of the vote.
 assert SMILE_PILLARS <= 10
 # The name of a listed series: what is kept, a hyphen, its number.

@@ -4,11 +4,10 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.observations import NONE, interval_of
+from quorate.execution.kernels.outlook import moving_ms, samples_ahead
 from quorate.execution.kernels.scalars import (
     fixing_deviation_fp,
     fixing_forward,
-    fixing_remaining,
-    fixing_time_ms,
     mul_div_floor,
     observations_left,
     part_edge_fp,
@@ -44,11 +43,10 @@ def expected_ticks(s, slot, forward, vol):
     """Mean payoff for a forward and a volatility, in 1 / FIXING_QUANTILES of a tick."""
     row = s.series[slot]
     expiry = s.expiries[row["expiry"]]
-    now_ms = s.now[0]["time_ms"]
     count = expiry["fix_count"]
-    ahead = fixing_remaining(now_ms, expiry["expiry_ms"])
+    ahead = samples_ahead(s, row["expiry"])
     mean = fixing_forward(expiry["fix_sum"], count, ahead, forward)
-    root = root_years_q52(fixing_time_ms(expiry["expiry_ms"] - now_ms))
+    root = root_years_q52(moving_ms(s, row["expiry"]))
     deviation = fixing_deviation_fp(root_deviation_fp(vol, root), ahead, forward, count, mean)
     interval_ms = spacing(s, slot)
     to_come = observations_ahead(s, slot, interval_ms)

@@ -4,10 +4,15 @@ import numpy as np
 
 from quorate.compiled import helper
 from quorate.execution.kernels.rows import emit_words
-from quorate.execution.kernels.scalars import fixing_newest_ms, fixing_passed, fixing_takes
+from quorate.execution.kernels.scalars import (
+    fixing_first_ms,
+    fixing_least,
+    fixing_newest_ms,
+    fixing_passed,
+    fixing_takes,
+)
 from quorate.types.clearing_codes import FeedState
 from quorate.types.codes import EventKind
-from quorate.types.limits import FIXING_SAMPLE_MS, FIXING_SAMPLES_MIN
 from quorate.types.options_codes import ExpiryState
 from quorate.types.records import Table
 
@@ -24,21 +29,25 @@ def fixing_tick(s, slot):
     if row["state"] != OPEN or expiry_ms == 0:
         return
     now_ms = s.now[0]["time_ms"]
-    newest = fixing_newest_ms(now_ms)
-    next_ms = row["fix_next_ms"]
-    if newest < next_ms:
+    numbers = s.parameters[0]
+    window_ms, sample_ms = numbers["fixing_window_ms"], numbers["fixing_sample_ms"]
+    newest = fixing_newest_ms(now_ms, sample_ms)
+    first = fixing_first_ms(expiry_ms, window_ms, sample_ms)
+    following = max(row["fix_next_ms"], first)
+    if newest < following:
         return
     s.small_dirty[T_EXPIRIES] = 1
     feed = s.feeds[row["feed"]]
-    row["fix_missing"] += fixing_passed(next_ms, newest, expiry_ms)
-    if feed["state"] == FRESH and fixing_takes(newest, next_ms, expiry_ms, row["fix_count"]):
+    least = fixing_least(window_ms, sample_ms)
+    row["fix_missing"] += fixing_passed(following, newest, expiry_ms, sample_ms)
+    if feed["state"] == FRESH and fixing_takes(newest, expiry_ms, row["fix_count"], least):
         row["fix_sum"] += feed["price_ticks"]
         row["fix_count"] += 1
         if newest <= expiry_ms:
             row["fix_missing"] -= 1
-    row["fix_next_ms"] = newest + FIXING_SAMPLE_MS
+    row["fix_next_ms"] = newest + sample_ms
     count = row["fix_count"]
-    if now_ms < expiry_ms or count < FIXING_SAMPLES_MIN:
+    if now_ms < expiry_ms or count < least:
         return
     row["state"] = FIXED
     row["fix_ticks"] = row["fix_sum"] // count

@@ -1,4 +1,4 @@
-"""Kernels of their own for what lists a product: to compile and to check a payoff.
+"""Kernels of their own for payoffs: to compile, to check and to run one.
 
 They work on the payoff scratch of the state. The kernel of a block calls their machine code, so
 that the compiler of payoffs is not compiled a second time in it.
@@ -8,7 +8,7 @@ import numba
 
 from quorate.compiled import kernel
 from quorate.execution.kernels.signatures import RECORD
-from quorate.instruments.payoff.kernels import check, compile_text
+from quorate.instruments.payoff.kernels import check, compile_text, payoff_ticks
 
 INT64 = numba.types.int64
 
@@ -25,3 +25,11 @@ def code_checked(s, count, low, high):
     """Check `payoff_code` under the declared ranges and bounds; see `check`."""
     lows, highs = s.payoff_lows, s.payoff_highs
     return check(s.payoff_code, count, lows, highs, low, high, s.payoff_work, s.payoff_out)
+
+
+@kernel(INT64(RECORD, INT64))
+def payoff_paid(s, product):
+    """Run a product's code on `payoff_inputs` within the ranges beside it; see `payoff_ticks`."""
+    row = s.products[product]
+    lows, highs = s.payoff_lows, s.payoff_highs
+    return payoff_ticks(row["code"], row["words"], s.payoff_inputs, lows, highs, s.payoff_values)

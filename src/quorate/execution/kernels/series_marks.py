@@ -12,6 +12,7 @@ from quorate.execution.kernels.marks import (
     book_trades,
     priced,
 )
+from quorate.execution.kernels.outlook import moving_ms, samples_ahead
 from quorate.execution.kernels.rows import emit_words
 from quorate.execution.kernels.scalars import (
     clamp_move,
@@ -20,8 +21,6 @@ from quorate.execution.kernels.scalars import (
     fixing_deviation_fp,
     fixing_forward,
     fixing_part,
-    fixing_remaining,
-    fixing_time_ms,
     gamma_of,
     mark_candidate,
     mul_div_floor,
@@ -84,12 +83,11 @@ def european_price(s, slot, call):
     """Write price and greeks of a call or a put; see the spec."""
     row = s.series[slot]
     expiry = s.expiries[row["expiry"]]
-    now_ms = s.now[0]["time_ms"]
     forward = expiry["forward_ticks"]
     count = expiry["fix_count"]
-    ahead = i8(fixing_remaining(now_ms, expiry["expiry_ms"]))
+    ahead = samples_ahead(s, row["expiry"])
     mean = i8(fixing_forward(expiry["fix_sum"], count, ahead, forward))
-    time_ms = i8(fixing_time_ms(expiry["expiry_ms"] - now_ms))
+    time_ms = moving_ms(s, row["expiry"])
     root = i8(root_years_q52(time_ms))
     vol = vol_of(s, row["expiry"], forward, row["strike"])
     row["vol_e9"] = vol
@@ -111,12 +109,11 @@ def european_at(s, slot, call, vol, up):
     """Price of a call or a put at a volatility, by the forward of the last tick."""
     row = s.series[slot]
     expiry = s.expiries[row["expiry"]]
-    now_ms = s.now[0]["time_ms"]
     forward = expiry["forward_ticks"]
     count = expiry["fix_count"]
-    ahead = i8(fixing_remaining(now_ms, expiry["expiry_ms"]))
+    ahead = samples_ahead(s, row["expiry"])
     mean = i8(fixing_forward(expiry["fix_sum"], count, ahead, forward))
-    root = i8(root_years_q52(fixing_time_ms(expiry["expiry_ms"] - now_ms)))
+    root = i8(root_years_q52(moving_ms(s, row["expiry"])))
     deviation = fixing_deviation_fp(root_deviation_fp(vol, root), ahead, forward, count, mean)
     return i8(price_ticks(mean, row["strike"], deviation, call, up))
 

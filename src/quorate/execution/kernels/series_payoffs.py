@@ -3,7 +3,7 @@
 import numpy as np
 
 from quorate.compiled import helper
-from quorate.instruments.payoff.kernels import payoff_now
+from quorate.execution.kernels.payoffs import payoff_paid
 from quorate.types.limits import PAYOFF_INPUTS, PRICE_TICKS_MAX
 from quorate.types.payoff_codes import Input
 
@@ -61,11 +61,5 @@ def touches(s, low, high):
 @helper
 def payoff_of(s, product):
     """Payoff in ticks of the inputs that were written."""
-    row = s.products[product]
-    paid = i8(
-        payoff_now(
-            row["code"], row["words"], s.payoff_inputs, s.payoff_lows, s.payoff_highs,
-            s.payoff_values,
-        )
-    )  # fmt: skip
+    paid = i8(payoff_paid(s, product))
     return min(max(paid, i8(0)), i8(PRICE_TICKS_MAX))

@@ -13,6 +13,7 @@ from quorate.execution import series_rules
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.observations import interval_of
 from quorate.execution.spec.options_rows import Expiry, Product, Series
+from quorate.execution.spec.outlook import moving_ms, samples_ahead
 from quorate.execution.spec.series_payoffs import payoff_inputs, payoff_of, touches
 from quorate.execution.wide import mul_div_floor
 from quorate.instruments.pricing.black76 import root_deviation_fp
@@ -34,9 +35,9 @@ def expected_ticks(
 ) -> int:
     """Mean payoff for a forward and a volatility, in 1 / FIXING_QUANTILES of a tick."""
     count = expiry.fix_count
-    ahead = series_rules.fixing_remaining(c.time_ms, expiry.expiry_ms)
+    ahead = samples_ahead(c, expiry)
     mean = series_rules.fixing_forward(expiry.fix_sum, count, ahead, forward)
-    root = root_years_q52(series_rules.fixing_time_ms(expiry.expiry_ms - c.time_ms))
+    root = root_years_q52(moving_ms(c, expiry))
     deviation = series_rules.fixing_deviation_fp(
         root_deviation_fp(vol_e9, root), ahead, forward, count, mean
     )

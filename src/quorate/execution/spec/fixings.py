@@ -7,12 +7,12 @@ halts of markets do not matter, since samples are of the index. Behind the expir
 count only while there are too few samples. Nobody decides a fixing by hand.
 """
 
-from quorate.execution import series_rules
+from quorate.execution import options_rules, series_rules
 from quorate.execution.spec.context import Context
 from quorate.execution.spec.options_rows import Expiry
+from quorate.execution.spec.rows import Parameters
 from quorate.types.clearing_codes import FeedState
 from quorate.types.codes import EventKind
-from quorate.types.limits import FIXING_SAMPLE_MS, FIXING_SAMPLES_MIN
 from quorate.types.options_codes import ExpiryState
 from quorate.types.records import Table
 
@@ -27,20 +27,23 @@ def fixings_tick(c: Context) -> None:
 
 def fixing_tick(c: Context, slot: int, row: Expiry) -> None:
     """Take what an expiry's fixing gets of this tick; fix it if there is enough."""
-    newest = series_rules.fixing_newest_ms(c.time_ms)
-    if newest < row.fix_next_ms:
+    numbers: Parameters = c.t.row(Table.PARAMETERS, 0)
+    window_ms, sample_ms = numbers.fixing_window_ms, numbers.fixing_sample_ms
+    newest = series_rules.fixing_newest_ms(c.time_ms, sample_ms)
+    first = options_rules.fixing_first_ms(row.expiry_ms, window_ms, sample_ms)
+    following = max(row.fix_next_ms, first)
+    if newest < following:
         return
     feed = c.t.row(Table.FEEDS, row.feed)
-    row.fix_missing += series_rules.fixing_passed(row.fix_next_ms, newest, row.expiry_ms)
+    least = series_rules.fixing_least(window_ms, sample_ms)
+    row.fix_missing += series_rules.fixing_passed(following, newest, row.expiry_ms, sample_ms)
     fresh = feed.state == FeedState.FRESH
-    if fresh and series_rules.fixing_takes(
-        newest, row.fix_next_ms, row.expiry_ms, row.fix_count
-    ):
+    if fresh and series_rules.fixing_takes(newest, row.expiry_ms, row.fix_count, least):
         row.fix_sum += feed.price_ticks
         row.fix_count += 1
         row.fix_missing -= newest <= row.expiry_ms
-    row.fix_next_ms = newest + FIXING_SAMPLE_MS
-    fixed = c.time_ms >= row.expiry_ms and row.fix_count >= FIXING_SAMPLES_MIN
+    row.fix_next_ms = newest + sample_ms
+    fixed = c.time_ms >= row.expiry_ms and row.fix_count >= least
     if fixed:
         row.state, row.fix_ticks = ExpiryState.FIXED, row.fix_sum // row.fix_count
     c.t.put(Table.EXPIRIES, slot, row)

@@ -20,6 +20,7 @@ from quorate.execution.spec.marks import (
     priced,
 )
 from quorate.execution.spec.options_rows import Expiry, Product, Series
+from quorate.execution.spec.outlook import moving_ms, samples_ahead
 from quorate.execution.spec.rows import Market
 from quorate.execution.spec.series_funding import funding_tick
 from quorate.execution.spec.series_payoffs import payoff_inputs, payoff_of
@@ -73,10 +74,10 @@ def european_price(c: Context, row: Series, call: bool, expiry: Expiry) -> None:
 
     Greeks are those of the forward: what is fixed already moves no more.
     """
-    forward, left_ms = expiry.forward_ticks, expiry.expiry_ms - c.time_ms
-    count, ahead = expiry.fix_count, series_rules.fixing_remaining(c.time_ms, expiry.expiry_ms)
+    forward = expiry.forward_ticks
+    count, ahead = expiry.fix_count, samples_ahead(c, expiry)
     mean = series_rules.fixing_forward(expiry.fix_sum, count, ahead, forward)
-    time_ms = series_rules.fixing_time_ms(left_ms)
+    time_ms = moving_ms(c, expiry)
     root = root_years_q52(time_ms)
     row.vol_e9 = vol_of(expiry, forward, row.strike)
     deviation = series_rules.fixing_deviation_fp(
@@ -98,10 +99,10 @@ def european_at(
     c: Context, row: Series, call: bool, expiry: Expiry, vol_e9: int, up: bool
 ) -> int:
     """Price of a call or a put at a volatility, by the forward of the last tick."""
-    forward, left_ms = expiry.forward_ticks, expiry.expiry_ms - c.time_ms
-    count, ahead = expiry.fix_count, series_rules.fixing_remaining(c.time_ms, expiry.expiry_ms)
+    forward = expiry.forward_ticks
+    count, ahead = expiry.fix_count, samples_ahead(c, expiry)
     mean = series_rules.fixing_forward(expiry.fix_sum, count, ahead, forward)
-    root = root_years_q52(series_rules.fixing_time_ms(left_ms))
+    root = root_years_q52(moving_ms(c, expiry))
     deviation = series_rules.fixing_deviation_fp(
         root_deviation_fp(vol_e9, root), ahead, forward, count, mean
     )

@@ -30,11 +30,11 @@ from quorate.instruments.surface.steps import SURFACE_ROOMS
 from quorate.instruments.surface.votes import pillars_into, vote_quantile, weight_within
 from quorate.types.codes import EventKind, Reject
 from quorate.types.limits import (
-    FIXING_WINDOW_MS,
     PPM,
     PRICE_TICKS_MAX,
     SMILE_DISTANCE_MAX,
     SMILE_PILLARS,
+    SMILE_TIME_MS_MIN,
     SMILE_VOL_UNIT_E9,
     VOTERS_MAX,
 )
@@ -184,7 +184,7 @@ def forward_tick(
 
 def smile_fit(c: Context, row: Expiry, wanted: list[int], near: Any) -> bool:
     """Fit a smile to pillars and repair it; what admits no smile leaves everything as it was."""
-    time_ms = max(row.expiry_ms - c.time_ms, FIXING_WINDOW_MS)
+    time_ms = max(row.expiry_ms - c.time_ms, SMILE_TIME_MS_MIN)
     smile = np.zeros(len(SMILE), np.int64)
     room = np.zeros((SURFACE_ROOMS, SMILE_PILLARS), np.int64)
     if fitted_into(np.array(wanted, np.int64), time_ms, near, smile, room) < 0:
