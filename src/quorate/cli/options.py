@@ -13,4 +13,8 @@ COMMANDS: Final[Table] = {
         "quorate.cli.options_fit",
         "Fit the volatility surface to recorded options, and show what is left.",
     ),
+    "replay": (
+        "quorate.cli.options_replay",
+        "Hold margins through recorded chains; say who would have been liquidated, and when.",
+    ),
 }

@@ -17,6 +17,7 @@ KERNEL_MODULES: tuple[str, ...] = (
     "quorate.execution.kernels.phase_series",
     "quorate.execution.kernels.phase_tick",
     "quorate.instruments.surface.kernels",
+    "quorate.instruments.margin.kernels",
     "quorate.execution.kernels.sweeps",
     "quorate.commitment.sha256",
     "quorate.execution.kernels.indexes",

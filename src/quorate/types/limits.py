@@ -123,7 +123,6 @@ LIQUIDATION_SPREAD_MAX_PPM: Final = 10 * PPM  # times the maintenance rate
 
 # Margin of options (instruments/margin). Worths of a scenario table are those of one lot.
 LEGS_MAX: Final = 256  # positions, and markets with open orders, of one account
-GUARDS_MAX: Final = 16  # runs of protected orders are judged one by one; a guard's number is below
 SCAN_WORTH_MAX_E6: Final = 2**59  # of an account under portfolio margin, at the highest prices
 SCAN_FACTOR_MAX_PPM: Final = 2 * PPM  # of a loss: its static discount, or a doubtful quote asset
 SCAN_CONTINGENCY_MAX_PPM: Final = 2 * PPM  # of a worth, all contingencies together

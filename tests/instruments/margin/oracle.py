@@ -6,7 +6,7 @@ further; skew is priced both ways), not from the code: dictionaries, one functio
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import QuantLib
 
@@ -45,6 +45,11 @@ class Market:
     days: dict[str, float]
     offset: float = 0.5
     haircuts: tuple[float, float] = (0.10, 0.065)
+    perpetual: dict[str, float] = field(default_factory=dict)  # where it is not the index
+
+    def linear(self, underlying: str) -> float:
+        """Price of a perpetual or spot."""
+        return self.perpetual.get(underlying, self.index[underlying])
 
 
 def price(option: Option, forward: float, vol: float, days: float) -> float:
@@ -90,7 +95,7 @@ def outcomes(legs: Legs, market: Market, underlying: str) -> list[float]:
         if what.underlying == underlying and isinstance(what, Option):
             options[what.expiry].append((what, lots))
         elif what.underlying == underlying:
-            linear += lots * market.index[underlying]
+            linear += lots * market.linear(underlying)
 
     def worth(expiry: str, shock: float, mode: str) -> float:
         days, forward = market.days[expiry], market.forward[expiry] * (1 + shock)
@@ -145,9 +150,21 @@ def portfolio(legs: Legs, market: Market) -> tuple[float, float]:
             kept += 0.003 * index * max(0.0, -lots)
         else:
             rates = market.haircuts if what.spot else (0.04, 0.03)
-            initial += rates[0] * index * abs(lots)
-            kept += rates[1] * index * abs(lots)
+            initial += rates[0] * market.linear(what.underlying) * abs(lots)
+            kept += rates[1] * market.linear(what.underlying) * abs(lots)
     return initial, kept
+
+
+def marks(legs: Legs, market: Market) -> float:
+    """Worth of all legs at their marks."""
+    total = 0.0
+    for what, lots in legs:
+        if isinstance(what, Option):
+            forward, days = market.forward[what.expiry], market.days[what.expiry]
+            total += lots * price(what, forward, what.vol, days)
+        else:
+            total += lots * market.linear(what.underlying)
+    return total
 
 
 def short_needs(option: Option, index: float, mark: float, initial: bool) -> float:
@@ -170,7 +187,7 @@ def standard(legs: Legs, market: Market) -> tuple[float, float]:
             if isinstance(what, Option):
                 expiries[what.expiry].append((what, lots))
             else:
-                total += abs(lots) * market.index[what.underlying] * (0.1 if initial else 0.065)
+                total += abs(lots) * market.linear(what.underlying) * (0.1 if initial else 0.065)
         for expiry, options in expiries.items():
             days, forward = market.days[expiry], market.forward[expiry]
             alone = shorts = calls = 0.0

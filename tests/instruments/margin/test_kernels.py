@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.instruments.margin import kernels, marking
+from quorate.instruments.margin import kernels, marking, portfolio
 from quorate.instruments.margin import layout as at
-from quorate.types.limits import LEGS_MAX
-from tests.instruments.margin.worlds import Leg, Row, full_world, rows
+from quorate.types.limits import LEGS_MAX, SCAN_WORTH_MAX_E6
+from tests.instruments.margin.worlds import QUANTUM_E6, Leg, Row, full_world, rows
 
 FULL = full_world()
 LEGS = st.lists(
@@ -76,3 +76,28 @@ def test_the_table_of_worths_is_the_same_compiled() -> None:
     marking.fill_marks(series, count, plain)
     kernels.mark(marked, count, compiled)
     assert np.array_equal(series, marked)
+
+
+@given(LEGS.filter(bool), ORDERS)
+@settings(max_examples=40)
+def test_nothing_overflows_up_to_the_largest_account(legs: list[Leg], orders: list[Row]) -> None:
+    """Legs are scaled to just below SCAN_WORTH_MAX_E6; the plain rules raise where int64 wraps."""
+
+    def highest(row: int) -> int:
+        most = FULL.series[row, at.PAYOFF_MAX if FULL.series[row, at.KIND] >= at.CALL else at.MARK]
+        return int(most) * (1 if FULL.series[row, at.KIND] >= at.CALL else portfolio.HIGHEST)
+
+    gross = sum(abs(lots) * QUANTUM_E6 * highest(row) for row, lots in legs)
+    used = sum((bids + asks) * QUANTUM_E6 * highest(row) for row, bids, asks, *_ in orders)
+    times = max(1, (SCAN_WORTH_MAX_E6 - used) // max(1, gross))
+    large = [(row, lots * times) for row, lots in legs]
+    with np.errstate(all="raise"):
+        found = FULL.portfolio(large, orders)
+    assert gross == 0 or found[at.SCENARIO] != at.TOO_LARGE
+    assert abs(found[at.INITIAL_E6]) < 2**62
+    results = np.zeros(at.RESULTS, dtype=np.int64)
+    kernels.scanned(
+        rows(large, at.LEG_FIELDS), len(large), rows(orders, at.ORDER_FIELDS), len(orders),
+        *FULL.tables, FULL.groups, FULL.parameters, *FULL.scratch(), results,
+    )  # fmt: skip
+    assert results.tolist() == found

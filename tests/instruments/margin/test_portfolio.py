@@ -289,3 +289,11 @@ def test_an_expiry_that_settles_soon_moves_only_by_what_is_not_fixed() -> None:
     world.expiries[0, at.VARIABLE_PPM] = 0
     world.__post_init__()
     assert len(set(world.worths[0, : at.SCAN].tolist())) == 3  # by volatility alone
+
+
+@pytest.mark.parametrize(
+    ("quote_ppm", "factor_ppm"),
+    [(PPM, PPM), (990_000, PPM), (980_000, 1_040_000), (740_000, 2 * PPM), (0, 2 * PPM)],
+)
+def test_a_quote_asset_below_its_peg_raises_the_factor(quote_ppm: int, factor_ppm: int) -> None:
+    assert rules.scan_factor_ppm(quote_ppm) == factor_ppm

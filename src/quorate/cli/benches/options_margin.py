@@ -1,8 +1,9 @@
 """Speed of option margin: `options.portfolio_100_us`, `options.remark_ms`.
 
 A book of 1,000 options on two underlyings, ten expiries each; accounts with random legs, long and
-short, and a perpetual. What is timed is what follows every update of prices and volatilities: the
-table of all series in all scenarios, then the portfolio margin of every account.
+short, and a perpetual. What is timed is what follows every update of prices and volatilities: each
+option's volatility and mark from its expiry's smile, the table of all series in all scenarios, then
+the portfolio margin of every account.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from quorate.cli.benches.figures import Figure, median, seconds, spread
 from quorate.instruments.margin import kernels
 from quorate.instruments.margin import layout as at
 from quorate.instruments.margin.parameters import DERIVE
+from quorate.instruments.surface import kernels as surface
+from quorate.instruments.surface import smile as curve
+from quorate.instruments.surface import steps
 from quorate.types.limits import DAY_MS, PPM
 
 SERIES = 1_000
@@ -42,7 +46,19 @@ class Book:
         options[:, at.EXPIRY] = rng.integers(0, dated, SERIES)
         options[:, at.UNDERLYING] = options[:, at.EXPIRY] % UNDERLYINGS
         options[:, at.STRIKE] = INDEX * rng.integers(50, 200, SERIES) // 100
-        options[:, at.VOL_E9] = rng.integers(300_000_000, 1_500_000_000, SERIES)
+        self.smiles = np.zeros((dated, curve.SMILE_FIELDS), dtype=np.int64)
+        self.smiles[:, curve.UNIT_VOL_E9] = rng.integers(400_000_000, 1_200_000_000, dated)
+        self.smiles[:, curve.ALPHA] = curve.UNIT * 3 // 4
+        self.smiles[:, curve.LEFT] = curve.UNIT * 2 // 5
+        self.smiles[:, curve.RIGHT] = curve.UNIT // 5
+        self.smiles[:, curve.WIDTH] = curve.UNIT
+        self.smiles[:, curve.FIT_TIME_MS] = self.expiries[:dated, at.TIME_MS]
+        self.curves = np.zeros((SERIES, steps.SERIES_FIELDS), dtype=np.int64)
+        self.curves[:, steps.SERIES_STRIKE] = options[:, at.STRIKE]
+        self.curves[:, steps.SERIES_CALL] = options[:, at.KIND] == at.CALL
+        self.curves[:, steps.SERIES_EXPIRY] = options[:, at.EXPIRY]
+        self.roots = np.zeros(dated, dtype=np.int64)
+        self.vols, self.marks = np.zeros((2, SERIES), dtype=np.int64)
         self.series[SERIES:, at.KIND] = at.PERPETUAL
         self.series[SERIES:, at.UNDERLYING] = np.arange(UNDERLYINGS)
         self.series[SERIES:, at.EXPIRY] = dated + np.arange(UNDERLYINGS)
@@ -74,8 +90,15 @@ class Book:
         return found.reshape(-1, at.LEG_FIELDS), starts
 
     def remark(self) -> None:
-        """Write marks and the table of worths."""
-        kernels.mark(self.series, SERIES, self.expiries)
+        """Write volatilities, marks and the table of worths."""
+        count = len(self.smiles)
+        forwards = self.expiries[:count, at.FORWARD].copy()
+        left_ms = self.expiries[:count, at.TIME_MS].copy()
+        surface.remark(
+            self.curves, forwards, left_ms, self.smiles, self.roots, self.vols, self.marks
+        )
+        self.series[:SERIES, at.VOL_E9] = self.vols
+        self.series[:SERIES, at.MARK] = self.marks
         kernels.remark(self.series, len(self.series), self.expiries, self.worths)
 
     def scan(self, legs: Any, starts: Any, results: Any) -> None:
@@ -110,6 +133,7 @@ def margin() -> Iterator[Figure]:
         "options.remark_ms",
         median(spent[1:]),
         "ms",
-        f"{SERIES:,} options in {at.COLUMNS} columns ({median(marked[1:]):.1f} ms), then"
-        f" {ACCOUNTS:,} accounts of {LEGS} options and a perpetual, one core; {spread(spent[1:])}",
+        f"{SERIES:,} options by smile and in {at.COLUMNS} columns"
+        f" ({median(marked[1:]):.1f} ms), then {ACCOUNTS:,} accounts of {LEGS} options and a"
+        f" perpetual, one core; {spread(spent[1:])}",
     )

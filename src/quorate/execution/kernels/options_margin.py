@@ -3,7 +3,8 @@
 The tables of `instruments/margin` stand in the state, by market, feed and expiry; an expiry's
 number is its slot, that of what never expires EXPIRIES_MAX + feed. A row is written when it is
 first needed after a tick, from committed rows that only a tick changes, so that nothing has to be
-rebuilt at load. `margin_stamps` says for which tick, mark, feed and pace (of ticks and samples) a row holds.
+rebuilt at load. `margin_stamps` says for which tick, mark, feed and pace (of ticks and of samples)
+a row holds.
 """
 
 import numba

@@ -6,7 +6,10 @@ quote. Worths are at most SCAN_WORTH_MAX_E6 in sum.
 """
 
 from quorate.instruments.margin.layout import CALL, PERPETUAL, PUT
-from quorate.types.limits import PPM
+from quorate.types.limits import PPM, SCAN_FACTOR_MAX_PPM
+
+QUOTE_SOUND_PPM = 990_000  # below it the quote asset is taken to lose its peg
+QUOTE_FACTOR = 4
 
 
 # --- kinds of series ----------------------------------------------------------------------------
@@ -197,3 +200,14 @@ def fillable_loss(
 def requirement(worst_e6: int, factor_ppm: int, contingency_e6: int) -> int:
     """Requirement by the scan: factor * worst loss + contingencies (FORMULAS 12)."""
     return share_up(worst_e6, factor_ppm) + contingency_e6
+
+
+def scan_factor_ppm(quote_ppm: int) -> int:
+    """Factor of the initial loss: 1 + 4 * (0.99 - price of the quote asset), from 1 to 2.
+
+    FORMULAS 12. quote_ppm: what one unit of the quote asset is worth.
+    """
+    if quote_ppm >= QUOTE_SOUND_PPM:
+        return PPM
+    factor = PPM + QUOTE_FACTOR * (QUOTE_SOUND_PPM - quote_ppm)
+    return factor if factor < SCAN_FACTOR_MAX_PPM else SCAN_FACTOR_MAX_PPM
