@@ -54,11 +54,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Goal:
-    """One part of a claim: its place, what must hold, and where."""
+    """One part of a claim: its place, what must hold, and from what it is shown."""
 
     place: str
     holds: Term
     facts: tuple[Term, ...]
+    premises: int | None = None  # how many of them, where not all
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,10 @@ def translated(
     if not isinstance(holds, Term):
         raise Unsupported(f"{claim.name} returns no truth")
     # A step may use the steps before it; everything else may use all of them.
-    steps = tuple(translator.steps)
+    steps = tuple(step for step, _ in translator.steps)
     goals = [
-        Goal(f"{claim.name}, step {at + 1}", step, steps[:at]) for at, step in enumerate(steps)
+        Goal(f"{claim.name}, step {at + 1}", step, steps[:at], known)
+        for at, (step, known) in enumerate(translator.steps)
     ]
     goals += [Goal(claim.name, part, steps) for part in conjuncts(terms.truth(holds))]
     settled = 0
@@ -143,25 +145,28 @@ def examined(
 ) -> Finding:
     """Try to prove a claim; stops after `failures_max` goals that are not proved.
 
-    A claim whose premises no input meets fails: it would say nothing. Raises Unsupported.
+    A claim whose premises no input of any case meets fails: it would say nothing. Raises
+    Unsupported.
     """
     start_s = time.perf_counter()
     failures: list[tuple[str, Answer]] = []
     by: dict[str, int] = {}
     goals_count = settled_count = 0
+    met = False
     for chosen in case_choices(claim):
         terms, goals, settled = translated(claim, chosen, replaced or {})
         settled_count += settled
         goals_count += len(goals) + settled
-        if terms.premises and not satisfiable(terms, timeout_ms):
-            failures.append((f"{claim.name}: premises", Answer("refuted", 0.0, "no input", {})))
+        met = met or not terms.premises or satisfiable(terms, timeout_ms)
         for goal in goals:
             if len(failures) >= failures_max:
                 break
-            answer = proved(terms, goal.holds, goal.facts, timeout_ms)
+            answer = proved(terms, goal.holds, goal.facts, timeout_ms, goal.premises)
             by[answer.by] = by.get(answer.by, 0) + 1
             if not answer.proved:
                 failures.append((placed(goal.place, chosen), answer))
+    if not met:
+        failures.append((f"{claim.name}: premises", Answer("refuted", 0.0, "no input", {})))
     seconds = time.perf_counter() - start_s
     return Finding(claim.name, goals_count, settled_count, tuple(failures), seconds, by)
 

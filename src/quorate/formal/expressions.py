@@ -18,8 +18,8 @@ from quorate.types.limits import INT64_MAX
 INT64_MIN: Final = -(2**63)
 WIDE_PRODUCT: Final = 2**124
 CASTS: Final = {"int", "i8", "int64", "bool"}
+COPIES: Final = {"len", "list"}
 BUILTINS: Final = {"min", "max", "abs"}
-HINTS: Final = {"assume", "shown"}
 
 
 class Unsupported(Exception):
@@ -73,7 +73,10 @@ def assume(holds: bool) -> bool:
 
 
 def shown(holds: bool) -> bool:
-    """State a step of a proof: a goal of its own, and a fact for all that follows."""
+    """State a step of a proof: a goal of its own, and a fact for all that follows.
+
+    It is shown from what is assumed before it, so that a step which needs little is asked little.
+    """
     assert holds
     return True
 
@@ -97,7 +100,7 @@ class Expressions:
     obligations: list[Obligation] = field(default_factory=list)
     settled: int = 0  # obligations that the intervals decided
     contracts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    steps: list[Term] = field(default_factory=list)
+    steps: list[tuple[Term, int]] = field(default_factory=list)  # and the premises before it
     arrays: list[Cells] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -211,6 +214,9 @@ class Expressions:
     def of_tuple(self, node: ast.Tuple, frame: Frame) -> Value:
         return tuple(self.value(each, frame) for each in node.elts)
 
+    def of_list(self, node: ast.List, frame: Frame) -> Value:
+        return self.array([self.value(each, frame) for each in node.elts])
+
     def of_binary(self, node: ast.BinOp, frame: Frame) -> Value:
         return self.operation(
             node, node.op, self.value(node.left, frame), self.value(node.right, frame), frame
@@ -218,9 +224,12 @@ class Expressions:
 
     def operation(
         self, node: ast.AST, operator: ast.operator, left: Value, right: Value, frame: Frame
-    ) -> Term:
+    ) -> Value:
         """Apply an operator to two integers, with its obligations."""
         terms = self.terms
+        if isinstance(left, Cells) and isinstance(right, Term) and right.known is not None:
+            if isinstance(operator, ast.Mult):
+                return self.array(left.cells * right.known)
         if not isinstance(left, Term) or not isinstance(right, Term):
             raise self.refuse(node, frame, "an operator takes integers")
         a, b = terms.integer(left), terms.integer(right)
@@ -246,6 +255,8 @@ class Expressions:
                 return terms.both(left, right)
             case ast.BitOr() if left.boolean and right.boolean:
                 return terms.either(left, right)
+            case ast.BitOr() if a.known is not None and b.known is not None:
+                return terms.constant(int(a.known | b.known))
         raise self.refuse(node, frame, f"{type(operator).__name__} is outside of the subset")
 
     def of_unary(self, node: ast.UnaryOp, frame: Frame) -> Value:
@@ -262,6 +273,11 @@ class Expressions:
         left = self.value(node.left, frame)
         for operator, right_node in zip(node.ops, node.comparators, strict=True):
             right = self.value(right_node, frame)
+            if isinstance(operator, ast.In | ast.NotIn) and isinstance(right, tuple):
+                inside = self.inside(node, left, right, frame)
+                wanted = inside if isinstance(operator, ast.In) else terms.negated(inside)
+                found = terms.both(found, wanted)
+                continue
             made = COMPARISONS.get(type(operator))
             if made is None or not isinstance(left, Term) or not isinstance(right, Term):
                 raise self.refuse(node, frame, "this comparison is outside of the subset")
@@ -269,6 +285,15 @@ class Expressions:
                 left, right = terms.integer(left), terms.integer(right)
             found = terms.both(found, made(terms, left, right))
             left = right
+        return found
+
+    def inside(self, node: ast.AST, left: Value, right: tuple[Value, ...], frame: Frame) -> Term:
+        """Whether an integer is one of some."""
+        found = self.terms.false
+        for each in right:
+            if not isinstance(left, Term) or not isinstance(each, Term):
+                raise self.refuse(node, frame, "`in` compares integers")
+            found = self.terms.either(found, self.terms.equal(left, each))
         return found
 
     def of_bool(self, node: ast.BoolOp, frame: Frame) -> Value:
@@ -317,6 +342,8 @@ class Expressions:
         at = self.value(node.slice, frame)
         if isinstance(array, tuple) and isinstance(at, Term) and at.known is not None:
             return array[at.known]
+        if isinstance(array, tuple):
+            array = Cells(list(array))
         if isinstance(array, Cells) and isinstance(at, Term) and at.known is None:
             return self.looked_up(node, array, at, frame)
         cells, number = self.cell(node, frame)
@@ -341,7 +368,10 @@ class Expressions:
         name = getattr(node.func, "id", getattr(node.func, "attr", ""))
         if node.keywords:
             raise self.refuse(node, frame, "keyword arguments are outside of the subset")
-        if name == "len" or name in BUILTINS or name in CASTS or name in HINTS:
+        own = frame.names.get(name, frame.function.__globals__.get(name))
+        if own in (assume, shown):
+            return self.hint(name, node, frame)
+        if name in COPIES or name in BUILTINS or name in CASTS:
             return self.builtin(name, node, frame)
         function = self.value(node.func, frame)
         if not callable(function):
@@ -369,9 +399,16 @@ class Expressions:
         found = self.call(function, args, self.live(frame))
         if here.known is None:
             for array, old in before:
-                pairs = zip(array.cells, old, strict=True)
-                array.cells[:] = [self.merged(here, new, was) for new, was in pairs]
+                self.merge_cells(here, array, array.cells, old)
         return found
+
+    def merge_cells(self, condition: Term, array: Cells, new: list[Any], old: list[Any]) -> None:
+        """Let an array be `new` where the condition holds, else `old`."""
+        if new == old:
+            array.cells[:] = new
+            return
+        pairs = zip(new, old, strict=True)
+        array.cells[:] = [a if a is b else self.merged(condition, a, b) for a, b in pairs]
 
     def merged(self, condition: Term, a: Value, b: Value) -> Value:
         """a where the condition holds, else b; a value that only one branch has is that one."""
@@ -385,19 +422,25 @@ class Expressions:
             return tuple(self.merged(condition, x, y) for x, y in zip(a, b, strict=True))
         raise Unsupported("two branches leave values of different kinds")
 
+    def hint(self, name: str, node: ast.Call, frame: Frame) -> Term:
+        """Take a premise, or a step, from a claim."""
+        terms = self.terms
+        holds = self.truth(node.args[0], frame)
+        fact = terms.either(terms.negated(self.live(frame)), holds)
+        if name == "assume":
+            terms.assume(fact)
+        else:
+            self.steps.append((fact, len(terms.premises)))
+        return terms.true
+
     def builtin(self, name: str, node: ast.Call, frame: Frame) -> Value:
-        """Apply a function of Python, a cast, or one of the hints that claims give."""
+        """Apply a function of Python or a cast."""
         terms = self.terms
         args = [self.value(arg, frame) for arg in node.args]
         if name == "len":
-            return terms.constant(len(args[0].cells))
-        if name in HINTS:
-            fact = terms.either(terms.negated(self.live(frame)), terms.truth(args[0]))
-            if name == "assume":
-                terms.assume(fact)
-            else:
-                self.steps.append(fact)
-            return terms.true
+            return terms.constant(len(args[0] if isinstance(args[0], tuple) else args[0].cells))
+        if name == "list":
+            return self.array(list(args[0] if isinstance(args[0], tuple) else args[0].cells))
         if name == "bool":
             return terms.truth(args[0])
         if not all(isinstance(arg, Term) for arg in args):
@@ -446,6 +489,7 @@ EXPRESSIONS: Final[dict[type[ast.expr], Handler]] = {
     ast.Name: Expressions.of_name,
     ast.Attribute: Expressions.of_attribute,
     ast.Tuple: Expressions.of_tuple,
+    ast.List: Expressions.of_list,
     ast.BinOp: Expressions.of_binary,
     ast.UnaryOp: Expressions.of_unary,
     ast.Compare: Expressions.of_compare,

@@ -1,9 +1,17 @@
-"""All claims about rules, by the room of the code that they are about."""
+"""All claims about rules, by what they are about; those about products are made by name."""
 
 from collections.abc import Iterator
 from typing import Final
 
-from quorate.formal import account_claims, risk_bounds, risk_claims, rule_bounds, wide_claims
+from quorate.formal import (
+    account_claims,
+    payoff_claims,
+    product_claims,
+    risk_bounds,
+    risk_claims,
+    rule_bounds,
+    wide_claims,
+)
 from quorate.formal.claims import Claim
 
 GROUPS: Final[dict[str, tuple[str, list[Claim]]]] = {
@@ -12,6 +20,8 @@ GROUPS: Final[dict[str, tuple[str, list[Claim]]]] = {
     "bounds": ("The rules of the clearing house pass no int64", risk_bounds.CLAIMS),
     "risk": ("Zero price, loss room, fillable price, funding", risk_claims.CLAIMS),
     "accounts": ("Tiers, margin, standing, insurance", account_claims.CLAIMS),
+    "payoffs": ("What the payoff checker admits keeps its bounds", payoff_claims.CLAIMS),
+    "settlement": ("What longs receive is what shorts pay", product_claims.SETTLEMENT),
 }
 
 

@@ -181,11 +181,11 @@ class Encoder:
 
 
 def asked(terms: Terms, facts: Iterable[Term], goal: Term, real: bool, timeout_ms: int) -> Any:
-    """Ask z3 whether facts and premises leave the goal no exception; give its solver and answer."""
+    """Ask z3 whether facts leave the goal no exception; give encoder, solver and answer."""
     encoder = Encoder(real)
     solver = encoder.z3.Solver()
     solver.set("timeout", timeout_ms)
-    for fact in (*terms.premises, *facts):
+    for fact in facts:
         solver.add(encoder.encoded(fact))
     solver.add(encoder.z3.Not(encoder.encoded(goal)))
     for variable in terms.variables.values():
@@ -195,11 +195,18 @@ def asked(terms: Terms, facts: Iterable[Term], goal: Term, real: bool, timeout_m
 
 
 def proved(
-    terms: Terms, goal: Term, facts: Iterable[Term] = (), timeout_ms: int = TIMEOUT_MS
+    terms: Terms,
+    goal: Term,
+    facts: Iterable[Term] = (),
+    timeout_ms: int = TIMEOUT_MS,
+    premises: int | None = None,
 ) -> Answer:
-    """Try to prove that a goal holds wherever the premises, the ranges and the facts do."""
+    """Try to prove that a goal holds wherever the premises, the ranges and the facts do.
+
+    `premises`: only so many of them are used, all of them if none is said.
+    """
     start_s = time.perf_counter()
-    facts = list(facts)
+    facts = [*terms.premises[:premises], *facts]
 
     def answer(verdict: str, by: str, example: dict[str, int] | None = None) -> Answer:
         return Answer(verdict, time.perf_counter() - start_s, by, example or {})
@@ -218,7 +225,7 @@ def proved(
             }
             return answer("refuted", "integers", example)
         if not real:
-            tried = exception(terms, goal, facts)
+            tried = exception(terms, goal, [*terms.premises, *facts])
             if tried is not None:
                 return answer("refuted", "an example", tried)
     return answer("unknown", "nothing")
@@ -226,9 +233,9 @@ def proved(
 
 def satisfiable(terms: Terms, timeout_ms: int = TIMEOUT_MS) -> bool:
     """Say whether some input meets the ranges and premises: else every claim would hold."""
-    if exception(terms, terms.false, []) is not None:
+    if exception(terms, terms.false, terms.premises) is not None:
         return True
-    return bool(asked(terms, [], terms.false, False, timeout_ms)[2] == "sat")
+    return bool(asked(terms, terms.premises, terms.false, False, timeout_ms)[2] == "sat")
 
 
 def corners(term: Term) -> list[int]:
@@ -253,13 +260,12 @@ def picked(draw: random.Random, term: Term, near: list[int]) -> int:
 
 
 def exception(terms: Terms, goal: Term, facts: list[Term]) -> dict[str, int] | None:
-    """Search for inputs that meet premises and facts and not the goal; give them or None."""
+    """Search for inputs that meet all facts and not the goal; give them or None."""
     draw = random.Random(1)
-    wanted = [*terms.premises, *facts]
     near = {name: corners(variable) for name, variable in terms.variables.items()}
     for _ in range(TRIES):
         given = {name: picked(draw, each, near[name]) for name, each in terms.variables.items()}
-        found = values([*wanted, goal], given)
-        if all(found[each.number] for each in wanted) and not found[goal.number]:
+        found = values([*facts, goal], given)
+        if all(found[each.number] for each in facts) and not found[goal.number]:
             return given
     return None

@@ -176,9 +176,7 @@ class Translator(Expressions):
         other.guard = terms.both(frame.guard, terms.negated(condition))
         self.block(orelse, other)
         for array, new in zip(self.arrays[:arrays], after, strict=True):
-            array.cells[:] = [
-                self.merged(condition, a, b) for a, b in zip(new, array.cells, strict=True)
-            ]
+            self.merge_cells(condition, array, new, list(array.cells))
         for part in ("gone", "returned", "broken"):
             merged = terms.chosen(condition, getattr(first, part), getattr(other, part))
             setattr(frame, part, merged)
@@ -194,6 +192,11 @@ class Translator(Expressions):
             }
 
     def do_for(self, node: ast.For, frame: Frame) -> None:
+        if isinstance(node.iter, ast.Tuple):
+            for each in self.value(node.iter, frame):
+                self.store(node.target, each, frame)
+                self.block(node.body, frame)
+            return
         if not isinstance(node.iter, ast.Call) or not isinstance(node.target, ast.Name):
             raise self.refuse(node, frame, "only range() is iterated")
         named = getattr(node.iter.func, "id", "")
