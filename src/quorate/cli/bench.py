@@ -21,6 +21,8 @@ GROUPS = (
     ("kernel.worst", "kernels", "worst"),
     ("kernel.full", "clearing", "full"),
     ("risk.scan_million_ms", "risk", "scan"),
+    ("options.black76_per_s", "options", "black76"),
+    ("options.portfolio_100_us", "options_margin", "margin"),
     ("root.hashes_per_s", "facts", "hashes"),
     ("path.bundle", "path", "path"),
     ("recovery.million_s", "path", "recovery"),

@@ -4,21 +4,20 @@ Exit codes: 0 ok, 1 something was found wrong, 2 the user's mistake: one line, n
 newer program is wanted: the chain goes on under rules that this one lacks.
 """
 
-import importlib
 import os
 import sys
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError
-from typer.core import TyperCommand, TyperGroup
 
 import quorate
+from quorate.cli.groups import Table, grouped
 
 READER_GONE: Final = 141  # as a shell shows a program that SIGPIPE ended
 
-# name: (module that has the function `command`, what it does)
-COMMANDS: Final[dict[str, tuple[str, str]]] = {
+# name: (module that has the function `command` or a table of a group, what it does)
+COMMANDS: Final[Table] = {
     "init": ("quorate.cli.init", "Make a home: genesis, keys, configuration, an empty log."),
     "warm": ("quorate.cli.warm", "Compile all kernels now, so that no node waits for them."),
     "run": ("quorate.cli.run", "Run the node of a home until it is told to stop."),
@@ -41,6 +40,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "quorate.cli.what_if",
         "Show who would be liquidatable under other parameters or marks.",
     ),
+    "options": ("quorate.cli.options", "Price options, and judge recorded ones."),
     "sim": ("quorate.cli.simulate", "Try to break validators in a seeded world."),
     "scenario": ("quorate.cli.scenario", "Replay real trouble through the clearing house."),
     "fuzz": ("quorate.cli.fuzz", "Search for a disagreement, for a number of seconds."),
@@ -48,44 +48,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-class Commands(TyperGroup):
-    """The commands by name. Help shows them without importing what they need."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Name the commands in reading order."""
-        return list(COMMANDS)
-
-    def stand_in(self, ctx: Any, cmd_name: str) -> Any:
-        """Give a command that help can show, or None."""
-        if cmd_name not in COMMANDS:
-            return None
-        return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
-
-    get_command = stand_in
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command that is called, and import it."""
-        name, found, rest = super().resolve_command(ctx, args)
-        return name, loaded(str(name)) if found is not None else None, rest
-
-
-def loaded(name: str) -> Any:
-    """Import a command."""
-    module = importlib.import_module(COMMANDS[name][0])
-    single = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
-    single.command(name, help=COMMANDS[name][1])(module.command)
-    return typer.main.get_command(single)
-
-
-CONTEXT: Final = {"help_option_names": ["-h", "--help"]}
-app = typer.Typer(
-    cls=Commands,
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings=CONTEXT,
-)
+app = grouped(COMMANDS)
 
 
 def show_version(wanted: bool) -> None:

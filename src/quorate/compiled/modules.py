@@ -11,9 +11,11 @@ KERNEL_MODULES: tuple[str, ...] = (
     "quorate.execution.kernels.phase_auctions",
     "quorate.execution.kernels.phase_liquidation",
     "quorate.execution.kernels.phase_tick",
+    "quorate.instruments.surface.kernels",
     "quorate.execution.kernels.sweeps",
     "quorate.commitment.sha256",
     "quorate.execution.kernels.indexes",
     "quorate.execution.kernels.advice",
+    "quorate.instruments.pricing.kernels",
     "quorate.admission.structure",
 )

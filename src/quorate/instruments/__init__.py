@@ -1,1 +1,1 @@
-"""What can be traded: how options are priced, and payoffs that are checked before they trade."""
+"""Options and other products: their prices, payoffs, surfaces and margin, in integers alone."""

@@ -99,6 +99,14 @@ BAND_MAX_PPM: Final = 9 * PPM  # the upper end of a price band; the lower ends a
 ADDON_MAX_PPM: Final = 9 * PPM  # of the initial margin, at no confidence
 LIQUIDATION_SPREAD_MAX_PPM: Final = 10 * PPM  # times the maintenance rate
 
+# Margin of options (instruments/margin). Worths of a scenario table are those of one lot.
+LEGS_MAX: Final = 256  # positions, and markets with open orders, of one account
+SCAN_WORTH_MAX_E6: Final = 2**59  # of an account under portfolio margin, at the highest prices
+SCAN_FACTOR_MAX_PPM: Final = 2 * PPM  # of a loss: its static discount, or a doubtful quote asset
+SCAN_CONTINGENCY_MAX_PPM: Final = 2 * PPM  # of a worth, all contingencies together
+STRIKES_REACH: Final = 6  # payoffs are looked at up to so many times the index
+OPTION_TIME_MAX_MS: Final = 3 * 365 * DAY_MS
+
 # Payoffs (instruments/payoff). A value within +-PAYOFF_VALUE_MAX leaves room for one sum.
 PAYOFF_TEXT_BYTES_MAX: Final = 256
 PAYOFF_CODE_MAX: Final = 64  # instructions of one payoff, and steps of one run
@@ -295,6 +303,14 @@ assert 2 * POSITION_NOTIONAL_MAX_E6 * ADDON_MAX_PPM // PPM < QUOTIENT_MAX
 assert MARGIN_RATE_MAX_PPM * LIQUIDATION_SPREAD_MAX_PPM // 1_000 * E9 < INT64_MAX
 assert POSITION_NOTIONAL_MAX_E6 < OPEN_INTEREST_MAX_E6
 assert OPEN_INTEREST_MAX_E6 * POSITION_NOTIONAL_MAX_E6 < 2**124
+# A leg's worth and its open orders' are each a position's at most, and are summed over all legs.
+assert 4 * LEGS_MAX * POSITION_NOTIONAL_MAX_E6 < INT64_MAX
+# A scan sums discounted losses of positions, of open orders and of the contingencies.
+assert 4 * SCAN_WORTH_MAX_E6 * SCAN_FACTOR_MAX_PPM // PPM < INT64_MAX
+assert SCAN_WORTH_MAX_E6 * (SCAN_FACTOR_MAX_PPM + SCAN_CONTINGENCY_MAX_PPM) // PPM < INT64_MAX
+# A share in ppm is taken apart at PPM.
+assert 2 * SCAN_WORTH_MAX_E6 // PPM * 4 * PPM < INT64_MAX and 9 * PPM * PPM < INT64_MAX
+assert PRICE_TICKS_MAX * STRIKES_REACH < INT64_MAX
 # Two values of a payoff can be added, and an instruction word holds its operands and its constant.
 assert 2 * PAYOFF_VALUE_MAX < INT64_MAX and PAYOFF_CONSTANT_MAX < 2**50
 assert PAYOFF_CONSTANT_MAX * 64 * 64 + 64 * 64 < INT64_MAX and PAYOFF_CODE_MAX <= 64

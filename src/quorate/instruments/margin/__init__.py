@@ -1,0 +1,1 @@
+"""Margin of a list of legs: per leg, or by a scan of scenarios; integers in, integers out."""

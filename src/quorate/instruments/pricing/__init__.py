@@ -1,0 +1,1 @@
+"""Black-76 in fixed point: price, implied volatility and greeks, within stated errors."""

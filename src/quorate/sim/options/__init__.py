@@ -1,0 +1,1 @@
+"""Recorded option chains: reading them, and pricing them anew."""
