@@ -62,7 +62,7 @@ sim: $(QUORATE) ## try to break validators in seeded worlds, SEEDS=1:200
 prove: $(QUORATE) ## prove the rules and the products, check the voting rules exhaustively: some minutes
 	@$(BIN)/quorate prove-rules
 	@$(BIN)/quorate prove-products
-	@$(PYTEST) tests/formal
+	@$(PYTEST) tests/formal -m "not slow"
 	@$(PYTEST) tests/ordering -m "slow"
 
 fuzz: $(QUORATE) ## fuzz TARGET=execution for SECONDS=60: spec and kernels must agree

@@ -8,22 +8,21 @@ import pytest
 from quorate.execution import entry_rules, risk_rules, rules, wide
 from quorate.formal import account_claims, risk_bounds, risk_claims, rule_bounds, wide_claims
 from quorate.formal.claims import Claim, examined
-from quorate.formal.expressions import assume
-from quorate.formal.groups import GROUPS
+from quorate.formal.groups import claims_of
+from quorate.formal.hints import assume
 from quorate.types.limits import FUNDING_SHIFT_MAX, PRICE_TICKS_MAX
 from tests.formal.mutants import mutant
 
+ROOMS = ("wide", "rules", "bounds", "risk", "accounts")
 QUICK = [
     claim
-    for _, claims in GROUPS.values()
-    for claim in claims
+    for _, claim in claims_of(list(ROOMS))
     if not claim.name.startswith("quotient_is_exact")
 ]
-# One divisor of each shape of the long division; `make prove` does all 63 lengths.
+# Divisors of three lengths for the long division; `make prove` does all 63.
 DIGITS = [
     claim for claim in wide_claims.CLAIMS if claim.name.split()[-2:-1] in (["1"], ["31"], ["63"])
 ]
-REST = [claim for claim in wide_claims.CLAIMS if claim not in QUICK and claim not in DIGITS]
 
 
 def proved(claim: Claim) -> None:
@@ -42,12 +41,6 @@ def some_shifts(claim: Claim) -> Claim:
 @pytest.mark.parametrize("claim", QUICK + DIGITS, ids=lambda claim: claim.name)
 def test_claim_is_proved(claim: Claim) -> None:
     proved(some_shifts(claim))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("claim", REST, ids=lambda claim: claim.name)
-def test_division_is_proved(claim: Claim) -> None:
-    proved(claim)
 
 
 def named(module: ModuleType, name: str) -> Claim:

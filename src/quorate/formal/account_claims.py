@@ -15,7 +15,7 @@ from quorate.execution.risk_rules import (
 )
 from quorate.execution.rules import maintenance, ppm_ceil, tier_deduction
 from quorate.formal.claims import Claim
-from quorate.formal.expressions import assume, shown
+from quorate.formal.hints import assume, shown
 from quorate.formal.risk_bounds import CASH
 from quorate.formal.rule_bounds import EQUITY, OPEN, RATE, SHARE, WORTH, WORTHS
 from quorate.types.limits import (

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from quorate.formal.expressions import Obligation, Unsupported
+from quorate.formal.frames import Obligation, Unsupported
 from quorate.formal.solve import TIMEOUT_MS, Answer, proved, satisfiable
 from quorate.formal.terms import Term, Terms
 from quorate.formal.translate import Translator
@@ -26,16 +26,19 @@ Range = tuple[int, int]
 class Claim:
     """What is claimed, for which arguments.
 
-    `ranges`: of each parameter, both ends inside; numbers in `cases` instead make it a constant.
-    `cuts`, `contracts`: see Expressions. `models` stand for functions that other claims show to be
-    equal to them. Without `owed` only the statement is shown, not what the rules owe.
+    `ranges`: of each parameter, both ends inside; numbers in `cases` instead make it a constant,
+    (count, low, high) in `arrays` an array.
+    `cuts`, `contracts`, `split`: see Expressions. `models` stand for functions that other claims
+    show to be equal to them. Without `owed` only the statement is shown, not what the rules owe.
     """
 
     statement: Callable[..., bool]
     ranges: Mapping[str, Range] = field(default_factory=dict)
     cases: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    arrays: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     cuts: Mapping[tuple[str, str], Range] = field(default_factory=dict)
     contracts: Mapping[str, Range] = field(default_factory=dict)
+    split: frozenset[str] = frozenset()
     models: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     owed: bool = True
     wide_axioms: bool = True
@@ -107,11 +110,16 @@ def translated(
         wide_axioms=claim.wide_axioms,
         cuts=claim.cuts,
         contracts=claim.contracts,
+        split=claim.split,
     )
     args: list[Any] = []
     for name in inspect.signature(claim.statement).parameters:
         if name in chosen:
             args.append(terms.constant(chosen[name]))
+        elif name in claim.arrays:
+            count, low, high = claim.arrays[name]
+            cells = [terms.variable(f"{name}[{at}]", low, high) for at in range(count)]
+            args.append(translator.array(cells))
         else:
             args.append(terms.variable(name, *claim.ranges[name]))
     holds = translator.call(claim.statement, args)

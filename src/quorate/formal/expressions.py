@@ -12,6 +12,8 @@ from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from quorate.execution import wide
+from quorate.formal.frames import Cells, Frame, Obligation, Unsupported, Value
+from quorate.formal.hints import assume, grid, shown
 from quorate.formal.terms import Term, Terms
 from quorate.types.limits import INT64_MAX
 
@@ -20,65 +22,6 @@ WIDE_PRODUCT: Final = 2**124
 CASTS: Final = {"int", "i8", "int64", "bool"}
 COPIES: Final = {"len", "list"}
 BUILTINS: Final = {"min", "max", "abs"}
-
-
-class Unsupported(Exception):
-    """Something outside of the subset; the message names the function, the line and the matter."""
-
-
-class Cells:
-    """An array: a list of terms or of arrays that is changed in place."""
-
-    def __init__(self, cells: list[Any]) -> None:
-        self.cells = cells
-
-
-Value = Any  # Term | Cells | tuple of values | a function or module, where it is only named
-
-
-@dataclass(frozen=True)
-class Obligation:
-    """What must hold for machine arithmetic to be the mathematical one, at one place."""
-
-    kind: str
-    function: str
-    line: int
-    holds: Term
-    guard: Term
-
-
-@dataclass
-class Frame:
-    """One call under translation: its names, and whether it has returned or left its loop."""
-
-    function: FunctionType
-    names: dict[str, Value]
-    guard: Term
-    gone: Term  # returned, or out of this round of the loop
-    returned: Term
-    broken: Term
-    value: Value = None
-    first_line: int = 1
-
-
-class Vacuous(Exception):
-    """The premise of a claim does not hold for these inputs."""
-
-
-def assume(holds: bool) -> bool:
-    """Let a claim hold only where `holds`; in plain Python raises Vacuous where it does not."""
-    if not holds:
-        raise Vacuous
-    return True
-
-
-def shown(holds: bool) -> bool:
-    """State a step of a proof: a goal of its own, and a fact for all that follows.
-
-    It is shown from what is assumed before it, so that a step which needs little is asked little.
-    """
-    assert holds
-    return True
 
 
 @dataclass
@@ -90,6 +33,7 @@ class Expressions:
     the intervals cannot: a name of a function, or "range", the rounds of its loops. That the bound
     holds is an obligation; then the value is read as kept within it. `contracts` stand for calls of
     a function whose range another claim shows: any number within it, the same for the same call.
+    A call of a function in `split` whose last argument is one of some constants is made for each.
     """
 
     terms: Terms
@@ -100,6 +44,7 @@ class Expressions:
     obligations: list[Obligation] = field(default_factory=list)
     settled: int = 0  # obligations that the intervals decided
     contracts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    split: frozenset[str] = frozenset()
     steps: list[tuple[Term, int]] = field(default_factory=list)  # and the premises before it
     arrays: list[Cells] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -174,14 +119,14 @@ class Expressions:
 
     def lifted(self, value: Any) -> Value:
         """Give a Python value as a value of the translation."""
-        if isinstance(value, Term | Cells | FunctionType | ModuleType | tuple):
-            return tuple(map(self.lifted, value)) if isinstance(value, tuple) else value
+        if isinstance(value, Term | Cells | FunctionType | ModuleType):
+            return value
         if hasattr(value, "tolist"):
             value = value.tolist()
         if isinstance(value, bool | int):
             return self.terms.constant(value if isinstance(value, bool) else int(value))
-        if isinstance(value, list):
-            return self.array([self.lifted(each) for each in value])
+        if isinstance(value, tuple | list):
+            return tuple(self.lifted(each) for each in value)
         return value
 
     def array(self, cells: list[Any]) -> Cells:
@@ -323,44 +268,53 @@ class Expressions:
         frame.guard = outer
         return self.merged(condition, first, other)
 
-    def cell(self, node: ast.Subscript, frame: Frame) -> tuple[Cells, int]:
-        """Find the array and the index that a subscript names."""
+    def row(self, node: ast.Subscript, frame: Frame) -> tuple[Value, Term]:
+        """Find the array whose cell a subscript names, and the index in it."""
         array = self.value(node.value, frame)
         at = self.value(node.slice, frame)
         parts = at if isinstance(at, tuple) else (at,)
-        for depth, part in enumerate(parts):
-            if not isinstance(array, Cells) or not isinstance(part, Term) or part.known is None:
-                raise self.refuse(node, frame, "an index must be known")
-            if not 0 <= part.known < len(array.cells):
-                raise self.refuse(node, frame, f"index {part.known} is out of range")
-            if depth < len(parts) - 1:
-                array = array.cells[part.known]
-        return array, part.known
+        for part in parts[:-1]:
+            array = self.part(node, array, part, frame)
+        if not isinstance(array, Cells | tuple) or not isinstance(parts[-1], Term):
+            raise self.refuse(node, frame, "only an array is indexed, by integers")
+        return array, parts[-1]
+
+    def part(self, node: ast.AST, array: Value, at: Term, frame: Frame) -> Value:
+        """Give one cell of an array, at an index that is known."""
+        cells = array.cells if isinstance(array, Cells) else array
+        if at.known is None:
+            raise self.refuse(node, frame, "an index must be known")
+        if not 0 <= at.known < len(cells):
+            raise self.refuse(node, frame, f"index {at.known} is out of range")
+        return cells[at.known]
+
+    def cell(self, node: ast.Subscript, frame: Frame) -> tuple[Cells, int]:
+        """Find the array and the index that is written to."""
+        array, at = self.row(node, frame)
+        self.part(node, array, at, frame)
+        if not isinstance(array, Cells) or at.known is None:
+            raise self.refuse(node, frame, "this array is constant")
+        return array, at.known
 
     def of_subscript(self, node: ast.Subscript, frame: Frame) -> Value:
-        array = self.value(node.value, frame)
-        at = self.value(node.slice, frame)
-        if isinstance(array, tuple) and isinstance(at, Term) and at.known is not None:
-            return array[at.known]
-        if isinstance(array, tuple):
-            array = Cells(list(array))
-        if isinstance(array, Cells) and isinstance(at, Term) and at.known is None:
+        array, at = self.row(node, frame)
+        if at.known is None:
             return self.looked_up(node, array, at, frame)
-        cells, number = self.cell(node, frame)
-        return cells.cells[number]
+        return self.part(node, array, at, frame)
 
-    def looked_up(self, node: ast.AST, array: Cells, at: Term, frame: Frame) -> Term:
+    def looked_up(self, node: ast.AST, array: Value, at: Term, frame: Frame) -> Term:
         """Read a short array at an index that is not known, as a chain of choices."""
         terms = self.terms
-        if len(array.cells) > 256:
+        cells = array.cells if isinstance(array, Cells) else array
+        if len(cells) > 256:
             raise self.refuse(node, frame, "an array read at an unknown index is too long")
         low = terms.not_above(terms.constant(0), at)
-        high = terms.less(at, terms.constant(len(array.cells)))
+        high = terms.less(at, terms.constant(len(cells)))
         self.owe(node, frame, "index in range", terms.both(low, high))
-        found = array.cells[-1]
-        for number in range(len(array.cells) - 2, -1, -1):
+        found = cells[-1]
+        for number in range(len(cells) - 2, -1, -1):
             here = terms.equal(at, terms.constant(number))
-            found = terms.chosen(here, array.cells[number], found)
+            found = terms.chosen(here, cells[number], found)
         assert isinstance(found, Term)
         return found
 
@@ -369,6 +323,8 @@ class Expressions:
         if node.keywords:
             raise self.refuse(node, frame, "keyword arguments are outside of the subset")
         own = frame.names.get(name, frame.function.__globals__.get(name))
+        if own is grid:
+            return self.value(node.args[0], frame)
         if own in (assume, shown):
             return self.hint(name, node, frame)
         if name in COPIES or name in BUILTINS or name in CASTS:
@@ -384,7 +340,22 @@ class Expressions:
                 return axiom(self, node, args, frame)
         if plain.__name__ in self.contracts:
             return self.contracted(plain.__name__, args)
+        if plain.__name__ in self.split:
+            return self.called_split(function, args[:-1], args[-1], frame)
         return self.called(function, args, frame)
+
+    def called_split(
+        self, function: Callable[..., Any], args: list[Value], last: Term, frame: Frame
+    ) -> Value:
+        """Call a function for each constant that its last argument may be."""
+        if last.op != "if":
+            return self.called(function, [*args, last], frame)
+        condition, first, other = last.args
+        return self.merged(
+            condition,
+            self.called_split(function, args, first, frame),
+            self.called_split(function, args, other, frame),
+        )
 
     def contracted(self, name: str, args: list[Value]) -> Term:
         """Give the number that stands for a call."""

@@ -5,6 +5,8 @@ from typing import Final
 
 from quorate.formal import (
     account_claims,
+    margin_accounts,
+    margin_claims,
     payoff_claims,
     product_claims,
     risk_bounds,
@@ -21,6 +23,8 @@ GROUPS: Final[dict[str, tuple[str, list[Claim]]]] = {
     "risk": ("Zero price, loss room, fillable price, funding", risk_claims.CLAIMS),
     "accounts": ("Tiers, margin, standing, insurance", account_claims.CLAIMS),
     "payoffs": ("What the payoff checker admits keeps its bounds", payoff_claims.CLAIMS),
+    "margin": ("Margin of options: its rules", margin_claims.CLAIMS),
+    "spreads": ("Margin of accounts of two and four legs", margin_accounts.CLAIMS),
     "settlement": ("What longs receive is what shorts pay", product_claims.SETTLEMENT),
 }
 

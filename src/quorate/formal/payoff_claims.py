@@ -18,7 +18,7 @@ earlier words only (`form_refusal`, shown in `operands_are_earlier`).
 from typing import Final
 
 from quorate.formal.claims import Claim, Range
-from quorate.formal.expressions import assume, shown
+from quorate.formal.hints import assume, shown
 from quorate.instruments.payoff.checker import (
     CHECK_OUT,
     CHECK_WORK,

@@ -9,7 +9,7 @@ from typing import Final
 
 from quorate.execution.rules import notional
 from quorate.formal.claims import Claim, Range
-from quorate.formal.expressions import assume, shown
+from quorate.formal.hints import assume, shown
 from quorate.instruments.payoff.catalogue import CATALOGUE
 from quorate.instruments.payoff.checker import CHECK_OUT, CHECK_WORK, check
 from quorate.instruments.payoff.language import declared
@@ -118,7 +118,7 @@ def product_claims(name: str) -> list[Claim]:
     numbers = {product.name: at for at, product in enumerate(CATALOGUE)}
     at = numbers[name]
     names = [each.name.lower() for each in Input]
-    used = {each for each in names if each in CATALOGUE[at].ranges}
+    used = [each for each in names if each in CATALOGUE[at].ranges]
     return [
         Claim(
             product_holds,

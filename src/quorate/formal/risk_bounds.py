@@ -41,7 +41,7 @@ from quorate.execution.risk_rules import (
     zero_price,
 )
 from quorate.formal.claims import Claim, Range
-from quorate.formal.expressions import assume, shown
+from quorate.formal.hints import assume, shown
 from quorate.formal.rule_bounds import (
     EQUITY,
     LEVEL_LOTS,

@@ -17,7 +17,7 @@ from quorate.execution.risk_rules import (
 from quorate.execution.rules import notional, ppm_ceil
 from quorate.execution.wide import mul_div_floor
 from quorate.formal.claims import Claim
-from quorate.formal.expressions import assume, shown
+from quorate.formal.hints import assume, shown
 from quorate.formal.risk_bounds import CASH, POSITION, SHIFTS
 from quorate.formal.rule_bounds import (
     EQUITY,

@@ -39,7 +39,7 @@ from quorate.execution.rules import (
     worst_lots,
 )
 from quorate.formal.claims import Claim, Range
-from quorate.formal.expressions import assume, shown
+from quorate.formal.hints import assume, shown
 from quorate.types.limits import (
     CASH_MAX_E6,
     DAY_MS,

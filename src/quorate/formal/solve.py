@@ -19,6 +19,8 @@ from quorate.types.limits import QUOTIENT_MAX
 Z3_VERSION: Final = "5.4.0"
 TIMEOUT_MS: Final = 20_000
 TRIES: Final = 3_000
+TERMS_TRIED: Final = 600_000  # terms evaluated in all tries together
+FACTS_MAX: Final = 40  # more of them are sifted
 
 
 class SolverMissing(Exception):
@@ -206,7 +208,7 @@ def proved(
     `premises`: only so many of them are used, all of them if none is said.
     """
     start_s = time.perf_counter()
-    facts = [*terms.premises[:premises], *facts]
+    facts = [*terms.premises[:premises], *relevant(goal, list(facts))]
 
     def answer(verdict: str, by: str, example: dict[str, int] | None = None) -> Answer:
         return Answer(verdict, time.perf_counter() - start_s, by, example or {})
@@ -229,6 +231,19 @@ def proved(
             if tried is not None:
                 return answer("refuted", "an example", tried)
     return answer("unknown", "nothing")
+
+
+def relevant(goal: Term, facts: list[Term]) -> list[Term]:
+    """Leave out, of many facts, those that speak of variables that the goal does not have."""
+    if len(facts) <= FACTS_MAX:
+        return facts
+    spoken = variables_of(goal)
+    return [fact for fact in facts if variables_of(fact) <= spoken]
+
+
+def variables_of(term: Term) -> set[str]:
+    """Name the variables of a term."""
+    return {str(part.value) for part in cone([term]) if part.op == "variable"}
 
 
 def satisfiable(terms: Terms, timeout_ms: int = TIMEOUT_MS) -> bool:
@@ -263,7 +278,8 @@ def exception(terms: Terms, goal: Term, facts: list[Term]) -> dict[str, int] | N
     """Search for inputs that meet all facts and not the goal; give them or None."""
     draw = random.Random(1)
     near = {name: corners(variable) for name, variable in terms.variables.items()}
-    for _ in range(TRIES):
+    tries = min(TRIES, TERMS_TRIED // len(cone([*facts, goal])) + 20)
+    for _ in range(tries):
         given = {name: picked(draw, each, near[name]) for name, each in terms.variables.items()}
         found = values([*facts, goal], given)
         if all(found[each.number] for each in facts) and not found[goal.number]:

@@ -84,6 +84,7 @@ class Terms:
         self.found: dict[tuple[str, tuple[int, ...], int | str], Term] = {}
         self.variables: dict[str, Term] = {}
         self.premises: list[Term] = []
+        self.held: dict[int, bool] = {}  # what the premises say of conditions, by number
         self.true = self.constant(True)
         self.false = self.constant(False)
 
@@ -200,8 +201,10 @@ class Terms:
 
     # --- booleans --------------------------------------------------------------------------------
     def truth(self, a: Term) -> Term:
-        """Whether an integer is not zero; a boolean as it is."""
-        return a if a.boolean else self.negated(self.equal(a, self.constant(0)))
+        """Whether an integer is not zero; a boolean as it is, or as a premise says."""
+        found = a if a.boolean else self.negated(self.equal(a, self.constant(0)))
+        held = self.held.get(found.number)
+        return found if held is None else self.constant(held)
 
     def less(self, a: Term, b: Term) -> Term:
         """a < b."""
@@ -287,6 +290,8 @@ class Terms:
                 self.assume(part)
             return
         self.premises.append(premise)
+        self.held[premise.number] = True
+        self.held[self.negated(premise).number] = False
         if premise.op not in {"lt", "le", "eq"} or premise.args[0].boolean:
             return
         a, b = premise.args

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Final
 
-from quorate.formal.expressions import Expressions, Frame, Unsupported, Value
+from quorate.formal.expressions import Expressions
+from quorate.formal.frames import Frame, Unsupported, Value
 from quorate.formal.terms import Term
 
 ROUNDS_MAX: Final = 4096  # of one loop

@@ -17,7 +17,7 @@ from quorate.execution.wide import (
     wide_quotient,
 )
 from quorate.formal.claims import Claim
-from quorate.formal.expressions import assume, shown
+from quorate.formal.hints import assume, shown
 from quorate.types.limits import INT64_MAX, LIMB, QUOTIENT_MAX, WIDE_LOW
 
 WIDE_PRODUCT: Final = 2**124
