@@ -61,7 +61,10 @@ sim: $(QUORATE) ## the long sweeps, then seeded worlds that try to break validat
 	@$(PYTEST) -n $(WORKERS) --dist worksteal -m "long"
 	@$(BIN)/quorate sim --seeds $(SEEDS)
 
-prove: $(QUORATE) ## check the voting rules exhaustively: some minutes
+prove: $(QUORATE) ## prove the rules and the products, check the voting rules exhaustively: some minutes
+	@$(BIN)/quorate prove-rules
+	@$(BIN)/quorate prove-products
+	@$(PYTEST) tests/formal -m "not slow"
 	@$(PYTEST) tests/ordering -m "slow"
 
 fuzz: $(QUORATE) ## fuzz TARGET=execution for SECONDS=60: spec and kernels must agree
@@ -76,7 +79,7 @@ approve-formats: $(QUORATE) ## regenerate tests/vectors; say why in the commit m
 lock: ## resolve pyproject.toml into requirements.lock again (needs uv)
 	@PATH="$(CURDIR)/$(BIN):$$PATH"; command -v uv >/dev/null || \
 	  { echo "make lock needs uv: $(BIN)/python -m pip install uv" >&2; exit 1; }; \
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --extra cometbft --extra plots \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --extra cometbft --extra plots --extra prove \
 	  --custom-compile-command "make lock" $(LOCK_OPTIONS) pyproject.toml -o requirements.lock
 
 cometbft: .cometbft/bin/cometbft ## build CometBFT for its engine and its tests (needs go)

@@ -29,7 +29,8 @@ BELOW_SEAM = {"types", "codec", "crypto", "admission", "ordering", "availability
 BELOW_SEAM |= {"instruments", "commitment", "storage", "replica"}
 # compiled makes machine code before a node starts, so it uses files, processes and a stopwatch;
 # nothing of it runs while a block executes. serving holds no state that reaches the root.
-ABOVE_SEAM = {"__main__", "cli", "runtime", "sim", "serving", "compiled"}
+# formal reads sources and asks a solver, about what runs, never while it runs.
+ABOVE_SEAM = {"__main__", "cli", "formal", "runtime", "sim", "serving", "compiled"}
 
 EVERYWHERE: list[Rule] = [rules.names, rules.lengths, rules.kernel_options]
 IN_PACKAGE: list[Rule] = [

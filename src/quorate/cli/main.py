@@ -29,6 +29,11 @@ COMMANDS: Final[Table] = {
     "replay": ("quorate.cli.replay", "Run recorded market data through the exchange."),
     "replay-chain": ("quorate.cli.replay_chain", "Execute a home's blocks anew and compare."),
     "prove": ("quorate.cli.prove", "Write a proof of an account, an order or an event."),
+    "prove-products": (
+        "quorate.cli.prove_products",
+        "Prove by z3 that each product keeps its bounds and is zero-sum.",
+    ),
+    "prove-rules": ("quorate.cli.prove_rules", "Prove by z3 what the rules must hold."),
     "verify": ("quorate.cli.verify", "Check a proof that somebody wrote."),
     "inspect": ("quorate.cli.inspect", "Show what a home holds, without changing anything."),
     "what-if": (
