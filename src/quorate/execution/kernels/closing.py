@@ -117,8 +117,8 @@ def market_greatest(s, account, bucket):
     first = i8(s.positions_first[account])
     for cell in range(first, first + i8(s.accounts[account]["positions_count"])):
         if in_bucket(s, cell, bucket) and is_open(s, cell):
-            key = i8(s.positions[cell]["key"])
-            kept = leg_freed(s, account, bucket, key, abs(s.positions[cell]["size"]))
+            key, size = i8(s.positions[cell]["key"]), s.positions[cell]["size"]
+            kept = leg_freed(s, account, bucket, key, size, abs(size))
             if kept > most or (kept == most and key < found):
                 found = key
                 most = kept
@@ -128,19 +128,20 @@ def market_greatest(s, account, bucket):
 # --- prices --------------------------------------------------------------------------------------
 @helper
 def freed_e6(s, lots):
-    """By how much the bucket's maintenance falls when so many lots are closed."""
+    """By how much the bucket's maintenance falls when so many lots are closed; see the spec."""
     closing = s.closing[0]
-    return leg_freed(s, closing["account"], closing["bucket"], closing["market"], lots)
+    market, size = closing["market"], closing["size"]
+    return leg_freed(s, closing["account"], closing["bucket"], market, size, lots)
 
 
 @helper
-def leg_freed(s, account, bucket, market, lots):
+def leg_freed(s, account, bucket, market, size, lots):
     """By how much a bucket's maintenance falls when so many lots of a position are closed."""
-    size = bids = asks = i8(0)
+    bids = asks = i8(0)
     cell = position_of(s, account, market)
     if cell >= 0:
         position = s.positions[cell]
-        size, bids, asks = position["size"], position["bids"], position["asks"]
+        bids, asks = position["bids"], position["asks"]
     left = size - lots if size > 0 else size + lots
     now = s.now[0]
     options = has_options(s, account, bucket, i8(0))

@@ -112,9 +112,12 @@ def leg_freed(t: Tables, account: Account, bucket: int, position: Position, lots
 
 # --- prices --------------------------------------------------------------------------------------
 def freed_e6(t: Tables, closing: Closing, lots: int) -> int:
-    """By how much the bucket's maintenance falls when so many lots are closed."""
+    """By how much the bucket's maintenance falls when so many lots are closed, of the position as
+    the step found it: of an order on the book this is asked once more when it has traded.
+    """
     row = t.row(Table.ACCOUNTS, closing.account)
     position = position_of(row, closing.market) or Position(key=closing.market)
+    position.size = closing.size
     return leg_freed(t, row, closing.bucket, position, lots)
 
 
