@@ -69,7 +69,7 @@ class Desk(House):
         """Code of the last of governance's commands."""
         return self.code("governance", *commands)
 
-    def market_made(self, slot: int = SERIES, spec: MarketSpec = SPEC, **risk: int) -> None:
+    def market_made(self, slot: int = SERIES, spec: MarketSpec = SPEC, **risk: Any) -> None:
         """List a market of kind SERIES and give it a clearing house."""
         numbers = replace(RISK, mode=1, **risk)
         values = [int(getattr(numbers, name)) for name in RISK_PARAMETERS]

@@ -12,7 +12,7 @@ from quorate.types.codes import EventKind, Reject
 from quorate.types.options_codes import MarginMode
 from quorate.types.records import Table
 from tests.execution.clearing_exchange import readings
-from tests.execution.exchange import PERP, USD, address, answers
+from tests.execution.exchange import PERP, USD, address
 from tests.execution.options_exchange import PRICES, SERIES, product
 from tests.execution.series_desk import SeriesDesk
 

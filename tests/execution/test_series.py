@@ -1,6 +1,7 @@
 """Series: bound by command; expiries and their rows. Both machines in lockstep."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_a_market_of_series_is_halted_until_it_has_one() -> None:
         {"size_max_lots": 2**38 - 1},
     ],
 )
-def test_bounds_of_a_market_of_series_are_a_perpetuals(change: dict[str, int]) -> None:
+def test_bounds_of_a_market_of_series_are_a_perpetuals(change: dict[str, Any]) -> None:
     x = Desk()
     assert x.governs(c.ListMarket(SERIES, replace(SPEC, **change))) == (
         R.MARKET_PARAMETERS_OUT_OF_RANGE

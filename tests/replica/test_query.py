@@ -8,6 +8,7 @@ from quorate.replica.query import answer
 from quorate.runtime import development
 from quorate.types.clearing import GLOBALS, RISK_PARAMETERS
 from quorate.types.records import Table
+from tests.execution.options_exchange import CALL_TEXT, PRICES, SERIES, Desk, code_of
 from tests.replica import world
 
 
@@ -46,3 +47,24 @@ def test_an_account_tells_its_standing_and_its_triggers() -> None:
     found = asked(cleared=True, ask="triggers", account=vault)
     assert found == {"account": vault, "triggers": [], "groups": []}
     assert "error" in asked(cleared=True, ask="triggers", account=99)
+
+
+def test_options_are_told_with_their_texts() -> None:
+    x = Desk()
+    x.listed()
+    x.ok("governance", x.rule(ahead=1, each_side=0))
+    x.index(100_000)
+    ledger = Ledger(world.executor_of("kernel", x.image()), world.SETTINGS)
+    found = answer(ledger, {"ask": "options"})
+    (product,) = found["products"]
+    assert (product["name"], product["text"], product["european"]) == ("CALL", CALL_TEXT, 1)
+    assert product["ranges"] == {name: list(PRICES) for name in ("fix", "strike")}
+    assert product["code"] == [word for word in code_of(CALL_TEXT) if word]
+    assert [row["series_count"] for row in found["expiries"]] == [1, 1]
+    assert [row["template"] for row in found["listings"]] == [SERIES]
+    markets = answer(ledger, {"ask": "markets"})["markets"]
+    told = {row["market"]: row["series"] for row in markets if "series" in row}
+    assert sorted(told) == [SERIES, SERIES + 1] and told[SERIES + 1]["template"] == SERIES
+    assert told[SERIES]["strike"] == 100_000
+    nothing = asked(cleared=True, ask="options")
+    assert nothing == {"products": [], "expiries": [], "listings": []}

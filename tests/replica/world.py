@@ -116,15 +116,14 @@ def random_trading(blocks: int, seed: int = 1) -> list[Sequence[Request]]:
                 price = {1: 600_000, 2: 300_000, 3: 6_000_000}[market]
                 price += int(rng.integers(-20, 21))
                 side, size = int(rng.integers(0, 2)), int(rng.integers(1, 50))
-                commands.append(
-                    [
-                        c.Place(market, side, price, size),
-                        c.Place(market, side, price, size, flags=0x20),
-                        c.Cancel(int(rng.integers(1, 20 * block + 2))),
-                        c.CancelAll(market) if rng.integers(0, 4) == 0 else FUNDS,
-                        c.Transfer(0, development.key_address(ALICE), 0, 10**6),
-                    ][int(rng.integers(0, 5))]
-                )
+                drawn: list[c.Command] = [
+                    c.Place(market, side, price, size),
+                    c.Place(market, side, price, size, flags=0x20),
+                    c.Cancel(int(rng.integers(1, 20 * block + 2))),
+                    c.CancelAll(market) if rng.integers(0, 4) == 0 else FUNDS,
+                    c.Transfer(0, development.key_address(ALICE), 0, 10**6),
+                ]
+                commands.append(drawn[int(rng.integers(0, 5))])
             nonce = 100 * block + index if rng.integers(0, 9) else 100
             items.append(bundle(key, nonce, *commands))
         found.append([request(block, *items)])

@@ -69,7 +69,6 @@ def command(
     if json_out is not None and str(json_out) != "-":
         refuse_unwritable("--json", json_out)
     with errors_named():
-        from quorate.cli.warm import warmed
         from quorate.sim.options.snapshots import snapshot_paths, snapshot_read
         from quorate.sim.replays.read import FileRefused
 
@@ -82,7 +81,7 @@ def command(
                     snapshots.append(snapshot_read(path))
         except FileRefused as refused:
             end(USERS_MISTAKE, str(refused))
-        warmed()
+        # Importing this compiles the kernels of the surface alone, where they are not yet.
         from quorate.sim.options.fitting import fits
 
         report = fits(snapshots)

@@ -11,6 +11,7 @@ A question is an object with `ask` and its own fields; an answer has no key `err
     orders     account, count (1000)        its open orders
     triggers   account, count (1000)        its conditional orders, and its groups of quotes
     clearing                                the venue's numbers and funds, feeds, voters, changes
+    options                                 products, expiries with their smiles, listing rules
     order      order_id                     one open order
     proof      account | order_id           a proof file under the last checkpoint, as text
 
@@ -33,6 +34,7 @@ from quorate.commitment.proof import (
 from quorate.replica.views import positions
 from quorate.types.clearing import GLOBALS
 from quorate.types.limits import BANDS_PER_MARKET
+from quorate.types.payoff_codes import Input
 from quorate.types.records import ADDRESS_BYTES, Table
 
 if TYPE_CHECKING:
@@ -159,10 +161,10 @@ def assets(ledger: "Ledger", question: Question) -> Answer:
 
 
 def markets(ledger: "Ledger", question: Question) -> Answer:
-    """List the markets, from number 1 on, with the clearing house of those that have one."""
+    """List the markets, from number 1 on, with the clearing house and the series that they have."""
     tables = ledger.executor.tables
-    rows, risks, bands = (
-        tables.rows(table) for table in (Table.MARKETS, Table.RISK, Table.BANDS)
+    rows, risks, bands, series = (
+        tables.rows(table) for table in (Table.MARKETS, Table.RISK, Table.BANDS, Table.SERIES)
     )
     listed = [{"market": slot, **fields(row)} for slot, row in enumerate(rows) if slot]
     for found in listed:
@@ -171,6 +173,8 @@ def markets(ledger: "Ledger", question: Question) -> Answer:
             own = bands[slot * BANDS_PER_MARKET : (slot + 1) * BANDS_PER_MARKET]
             found["risk"] = fields(risks[slot])
             found["bands"] = [fields(band) for band in own if band["tau_ms"]]
+        if slot < len(series) and series[slot]["state"]:
+            found["series"] = fields(series[slot])
     return {"markets": listed}
 
 
@@ -186,6 +190,32 @@ def clearing(ledger: "Ledger", question: Question) -> Answer:
     for name, table in (("feeds", Table.FEEDS), ("voters", Table.VOTERS)):
         found[name] = [fields(row) for row in tables.rows(table)]
     found["changes"] = [fields(row) for row in tables.rows(Table.CHANGES) if row["height"]]
+    return found
+
+
+def options(ledger: "Ledger", question: Question) -> Answer:
+    """List the products, the expiries that series use, and the rules that list series."""
+    tables = ledger.executor.tables
+    expiries, rules = tables.rows(Table.EXPIRIES), tables.rows(Table.LISTINGS)
+    return {
+        "products": [product(slot, row) for slot, row in enumerate(tables.rows(Table.PRODUCTS))],
+        "expiries": [
+            {"expiry": slot, **fields(row)} for slot, row in enumerate(expiries) if row["state"]
+        ],
+        "listings": [
+            {"listing": slot, **fields(row)} for slot, row in enumerate(rules) if row["used"]
+        ],
+    }
+
+
+def product(slot: int, row: Any) -> Answer:
+    """Give a product: its text as text, its code as words, its ranges by what they are of."""
+    found: Answer = {"product": slot, **fields(row)}
+    size, words = int(row["text_bytes"]), int(row["words"])
+    found["text"] = row["text"].tobytes()[:size].decode("ascii")
+    found["code"] = row["code"][:words].tolist()
+    ranges = row["ranges"].reshape(-1, 2).tolist()
+    found["ranges"] = {each.name.lower(): ranges[each] for each in Input if ranges[each][1]}
     return found
 
 
@@ -291,5 +321,6 @@ HANDLERS: Final[dict[str, Callable[["Ledger", Question], Answer]]] = {
     "order": order,
     "triggers": triggers,
     "clearing": clearing,
+    "options": options,
     "proof": proof,
 }

@@ -109,4 +109,4 @@ def bounded(t: Tables, market: int, size: int, lots: int) -> int:
     terms = t.row(Table.MARKETS, market)
     room = terms.position_max_lots - (size if lots > 0 else -size)
     most = max(min(abs(lots), room), 0) // terms.lot_step * terms.lot_step
-    return most if lots > 0 else -most
+    return int(most if lots > 0 else -most)
