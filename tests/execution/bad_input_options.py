@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from quorate.codec import commands as c
-from quorate.codec.options_commands import SetSeries
+from quorate.codec.options_commands import SetMarginMode, SetSeries, VoteSmile
 from quorate.sim.execution_world import Row
 from quorate.types.codes import MarketStatus, Reject
+from quorate.types.options_codes import MarginMode
+from quorate.types.records import Table
 from tests.execution.bad_input_clearing import Case, says
-from tests.execution.exchange import Exchange
+from tests.execution.exchange import PERP, USD, Exchange
 from tests.execution.options_exchange import HOUR_MS, SERIES, Desk, code_of, product
 
 R = Reject
@@ -32,6 +34,15 @@ def governs(command: c.Command) -> Callable[[Exchange], Row]:
     return says("governance", command)
 
 
+def margin_short(x: Exchange) -> Row:
+    """Bob is long five units with 1 USD of equity, and would choose another way of margin."""
+    x.fund("carol")
+    x.ok("carol", c.Place(PERP, 1, 100_000, 5))
+    x.ok("bob", c.Place(PERP, 0, 100_000, 5))
+    x.doctor(Table.ACCOUNTS, x.account("bob"), cash_e6=USD - 500_000 * USD)
+    return says("bob", SetMarginMode(MarginMode.PORTFOLIO))(x)
+
+
 SOUND = product(1)
 SERIES_SOON = SetSeries(UNBOUND, 0, HOUR_MS, strike=100_000)
 OF_OPTIONS: tuple[Case, ...] = (
@@ -49,4 +60,8 @@ OF_OPTIONS: tuple[Case, ...] = (
      "or never though its payoff needs a fixing", governs(SERIES_SOON)),
     (R.SERIES_PARAMETER_OUT_OF_RANGE, "a strike or another parameter outside what its product "
      "declares", governs(replace(SERIES_SOON, strike=0))),
+    (R.VOLATILITY_MUST_BE_IN_RANGE, "a volatility outside 1 % to 500 %, in a vote or a quote",
+     says("vera", VoteSmile(0, 100_000, (1_000_000,) * 9))),
+    (R.MARGIN_MODE_NEEDS_MORE_MARGIN, "choosing a way of margin under which initial margin is not "
+     "covered", margin_short),
 )  # fmt: skip
