@@ -22,7 +22,7 @@ TEXT = DOCUMENT.read_text(encoding="ascii")
 EXAMPLE = tomllib.loads(re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)[0])
 ROW = r"^\| (\d+) \| ([A-Z_]+) \| (.*) \|$"
 BYTE = {"side", "tif", "flags", "kind", "status", "key_type", "band", "switch"}
-BYTE |= {"mode", "rule"}
+BYTE |= {"mode", "rule", "in_volatility"}
 U32 = {"market", "asset", "slot", "sub", "base_asset", "margin_schedule", "fee_schedule"}
 U32 |= {"feed", "account"}
 SIGNED = {"maker_ppm", "amount_e6", "value", "strike", "upper", "lower", "rebate", "cap", "rate"}

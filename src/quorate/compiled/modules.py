@@ -11,7 +11,7 @@ KERNEL_MODULES: tuple[str, ...] = (
     "quorate.execution.kernels.phase_auctions",
     "quorate.execution.kernels.orders",
     "quorate.execution.kernels.payoffs",
-    "quorate.instruments.surface.kernels",
+    "quorate.execution.kernels.smile_fits",
     "quorate.execution.kernels.options_margin",
     "quorate.execution.kernels.group_accounts",
     "quorate.execution.kernels.phase_liquidation",
@@ -33,5 +33,6 @@ KERNEL_MODULES: tuple[str, ...] = (
 TOOL_MODULES: tuple[str, ...] = (
     "quorate.instruments.pricing.kernels",
     "quorate.instruments.payoff.kernels",
+    "quorate.instruments.surface.kernels",
     "quorate.instruments.margin.kernels",
 )

@@ -25,6 +25,13 @@ def margin_time_ms(expiry_ms: int, next_ms: int) -> int:
     return left_ms if left_ms < OPTION_TIME_MAX_MS else OPTION_TIME_MAX_MS
 
 
+def fixing_whole(window_ms: int, sample_ms: int) -> int:
+    """Return the number of samples of a whole fixing, at least 1."""
+    if sample_ms < 1 or window_ms < sample_ms:
+        return 1
+    return window_ms // sample_ms
+
+
 def unfixed_ppm(count: int, samples: int) -> int:
     """Return the share of a fixing that can still move: samples not taken, missing ones too."""
     if count >= samples:

@@ -3,7 +3,8 @@
 The tables of `instruments/margin` stand in the state, by market, feed and expiry; an expiry's
 number is its slot, that of what never expires EXPIRIES_MAX + feed. A row is written when it is
 first needed after a tick, from committed rows that only a tick changes, so that nothing has to be
-rebuilt at load. `margin_stamps` says for which tick, mark, feed and pace of ticks a row holds.
+rebuilt at load. `margin_stamps` says for which tick, mark, feed and pace (of ticks and of samples)
+a row holds.
 """
 
 import numba
@@ -16,6 +17,7 @@ from quorate.execution.kernels.scalars import (
     around_mark,
     close_out,
     expected_fix,
+    fixing_whole,
     margin_time_ms,
     observations_left,
     requirement_within,
@@ -28,13 +30,15 @@ from quorate.instruments.margin import scalars as margin
 from quorate.instruments.margin.exotics import NEUTRAL
 from quorate.instruments.margin.parameters import DERIVE
 from quorate.types.codes import MarketKind
-from quorate.types.limits import EXPIRIES_MAX, PPM
+from quorate.types.limits import DAY_MS, EXPIRIES_MAX, FIXING_SAMPLE_MS_MIN, PPM
 from quorate.types.options_codes import ExpiryState, MarginMode, ObservationRule, SeriesState
 from quorate.types.records import ASSET_KEY, POSITION_ISOLATED
 
 i8 = np.int64
 INT64 = numba.types.int64
 CROSS = 0
+SAMPLES_MOST = 2**20  # of a fixing
+assert DAY_MS // FIXING_SAMPLE_MS_MIN < SAMPLES_MOST
 PERPETUAL, SERIES = int(MarketKind.PERPETUAL), int(MarketKind.SERIES)
 LIVE, EXPIRED = int(SeriesState.LIVE), int(SeriesState.EXPIRED)
 FIXED = int(ExpiryState.FIXED)
@@ -160,7 +164,7 @@ def row_renew(s, market, scan):
     feed = i8(s.risk[market]["feed"])
     tick = s.ledger[0]["tick_count"]
     mark = i8(s.markets[market]["mark_ticks"])
-    pace = s.parameters[0]["tick_ms"]
+    pace = s.parameters[0]["tick_ms"] * SAMPLES_MOST + samples_whole(s)
     stamp = s.margin_stamps[market]
     row = s.margin_series[market]
     if (
@@ -214,12 +218,21 @@ def series_write(s, market, feed, mark):
 
 
 @helper
+def samples_whole(s):
+    """How many samples a whole fixing has."""
+    numbers = s.parameters[0]
+    return fixing_whole(numbers["fixing_window_ms"], numbers["fixing_sample_ms"])
+
+
+@helper
 def date_write(s, date):
     """Write the row of an expiry, or of what never expires, once a tick."""
     tick = s.ledger[0]["tick_count"]
-    if s.margin_dates[date] == tick + 1:
+    samples = samples_whole(s)
+    stamp = (tick + 1) * SAMPLES_MOST + samples
+    if s.margin_dates[date] == stamp:
         return
-    s.margin_dates[date] = tick + 1
+    s.margin_dates[date] = stamp
     row = s.margin_expiries[date]
     if date >= EXPIRIES_MAX:
         row[FORWARD] = max(s.feeds[date - EXPIRIES_MAX]["price_ticks"], i8(1))
@@ -235,8 +248,6 @@ def date_write(s, date):
             forward = expiry["forward_ticks"]
             if forward == 0:
                 forward = s.feeds[expiry["feed"]]["price_ticks"]
-            numbers = s.parameters[0]
-            samples = max(numbers["fixing_window_ms"] // numbers["fixing_sample_ms"], i8(1))
             count = expiry["fix_count"]
             row[FORWARD] = expected_fix(expiry["fix_sum"], count, samples, forward)
             row[VARIABLE] = unfixed_ppm(count, samples)

@@ -5,9 +5,9 @@ import numpy as np
 from quorate.compiled import helper
 from quorate.execution.kernels.oracle import voter_of
 from quorate.execution.kernels.rows import emit_words
+from quorate.execution.kernels.smile_fits import NEAR, OWN, pillars_voted, smile_fitted
 from quorate.instruments.surface.arbitrage import BLENDS
 from quorate.instruments.surface.fit import PILLAR_AT_MONEY, PILLARS_MIN
-from quorate.instruments.surface.kernels import pillars_voted, smile_fitted
 from quorate.instruments.surface.scalars import (
     vol_e9_at,
     vote_quantile,
@@ -36,7 +36,6 @@ OK, VOTER_KEY = int(Reject.OK), int(Reject.VOTER_KEY_REQUIRED)
 NOT_LIVE, PRICE_RANGE = int(Reject.SERIES_NOT_LIVE), int(Reject.PRICE_MUST_BE_IN_RANGE)
 VOL_RANGE = int(Reject.VOLATILITY_MUST_BE_IN_RANGE)
 OPEN, SMILED, T_EXPIRIES = int(ExpiryState.OPEN), int(EventKind.SMILED), int(Table.EXPIRIES)
-NEAR, OWN = 0, 1  # rows of `smile_rows`
 
 
 # --- voting --------------------------------------------------------------------------------------
@@ -216,7 +215,6 @@ def smile_read(s, slot):
 def smile_tick(s, slot, renewed):
     """Renew one expiry's smile and forward; whether the smile was fitted anew. See the spec."""
     row = s.expiries[slot]
-    parameters = s.parameters[0]
     index = s.feeds[row["feed"]]["price_ticks"]
     forward, spread = row["forward_ticks"], row["spread_ppm"]
     count, participation = row["votes_count"], row["participation_ppm"]
@@ -232,11 +230,7 @@ def smile_tick(s, slot, renewed):
         pillars[k] = 0
     voted = i8(0)
     if total:
-        voted = i8(
-            pillars_voted(
-                votes, weights, total, parameters["quorum_ppm"], parameters["outlier_ppm"], pillars
-            )
-        )
+        voted = i8(pillars_voted(s, total))
     known = i8(0)
     for k in range(SMILE_PILLARS):
         if pillars[k] > 0:
@@ -327,12 +321,10 @@ def smile_fit(s, slot):
     """Fit a smile to `smile_pillars` and repair it; see the spec."""
     row = s.expiries[slot]
     time_ms = max(row["expiry_ms"] - s.now[0]["time_ms"], i8(SMILE_TIME_MS_MIN))
-    near = s.smile_rows[NEAR]
     own = s.smile_rows[OWN]
-    room = s.smile_room
     for k in range(COLUMNS):
         own[k] = 0
-    moved = i8(smile_fitted(s.smile_pillars, time_ms, near, own, room))
+    moved = i8(smile_fitted(s, time_ms))
     if moved < 0 or own[UNIT_VOL_E9] == 0:
         return False
     row["smile_unit_e9"] = own[0]

@@ -18,7 +18,7 @@ import numpy as np
 from quorate.execution import options_margin_rules, risk_rules, series_rules
 from quorate.execution.spec.observations import interval_of
 from quorate.execution.spec.options_rows import Expiry, Product, Series
-from quorate.execution.spec.rows import Account
+from quorate.execution.spec.rows import Account, Parameters
 from quorate.execution.spec.series_payoffs import payoff_inputs
 from quorate.execution.spec.tables import Tables
 from quorate.instruments.margin import layout as m
@@ -224,8 +224,10 @@ def date_terms(t: Tables, date: int) -> tuple[int, int, int]:
     if row.state == ExpiryState.FIXED:
         return max(row.fix_ticks, 1), left_ms, 0
     forward = row.forward_ticks or t.row(Table.FEEDS, row.feed).price_ticks
-    numbers = t.row(Table.PARAMETERS, 0)
-    samples = max(numbers.fixing_window_ms // numbers.fixing_sample_ms, 1)
+    numbers: Parameters = t.row(Table.PARAMETERS, 0)
+    samples = options_margin_rules.fixing_whole(
+        numbers.fixing_window_ms, numbers.fixing_sample_ms
+    )
     return (
         options_margin_rules.expected_fix(row.fix_sum, row.fix_count, samples, forward),
         left_ms,

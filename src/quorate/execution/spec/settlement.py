@@ -13,7 +13,7 @@ from quorate.execution.spec.expiries import series_moved
 from quorate.execution.spec.funding import settle
 from quorate.execution.spec.match import book_fill, long_change
 from quorate.execution.spec.options_rows import Expiry, Series
-from quorate.execution.spec.positions import position_close_if_empty, position_of
+from quorate.execution.spec.positions import position_close_if_empty, position_open
 from quorate.execution.spec.series_payoffs import payoff_inputs, payoff_of
 from quorate.execution.spec.tables import Tables
 from quorate.types.codes import EventKind, Side
@@ -102,8 +102,7 @@ def account_settle(c: Context, account_slot: int) -> None:
 def position_settle(c: Context, account_slot: int, slot: int) -> None:
     """Close a position at its payoff: cash moves as by a fill, without a fee."""
     account = c.t.row(Table.ACCOUNTS, account_slot)
-    position = position_of(account, slot)
-    assert position is not None, "the walk found it"
+    position = position_open(account, slot)
     settle(c.t, account, position, slot)
     size, isolated = position.size, position.flags & POSITION_ISOLATED
     market, row = c.t.row(Table.MARKETS, slot), c.t.row(Table.SERIES, slot)

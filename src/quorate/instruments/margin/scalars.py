@@ -19,13 +19,14 @@ from quorate.instruments.margin import (
     shocks,
     standard,
 )
-from quorate.instruments.payoff.scalars import payoff_ticks
+from quorate.instruments.payoff import code, machine
+from quorate.instruments.payoff import rules as payoff_rules
 from quorate.instruments.pricing import black76, fixed, normal
 
-_names: dict[str, Any] = {"payoff_ticks": payoff_ticks}
+_names: dict[str, Any] = {}
 for _module in (
-    fixed, normal, black76, layout, rules, shocks, marking, exotics, standard, portfolio,
-    liquidation, hedging,
+    fixed, normal, black76, payoff_rules, code, machine, layout, rules, shocks, marking, exotics,
+    standard, portfolio, liquidation, hedging,
 ):  # fmt: skip
     for _name, _value in vars(_module).items():
         if _name.startswith("__"):

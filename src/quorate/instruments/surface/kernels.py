@@ -2,10 +2,7 @@
 
 from quorate.compiled import kernel
 from quorate.instruments.surface.scalars import (
-    fitted_into,
     marks_into,
-    pillars_into,
-    repaired_into,
     surface_into,
     vol_index_rule,
 )
@@ -58,20 +55,3 @@ def remark(series, forwards, left_ms, smiles, roots_q52, vols_e9, marks):
 def vol_index(smiles, times_ms, confidence_ppm, strikes, prices):
     """Return the volatility index in 1e-9: `vol_index.vol_index_e9`."""
     return vol_index_rule(smiles, times_ms, confidence_ppm, strikes, prices)
-
-
-@kernel("int64(int64[:,::1], int64[::1], int64, int64, int64, int64[::1])")
-def pillars_voted(votes, weights, weight_total, quorum_ppm, outlier_ppm, pillars):
-    """Write the voted pillars, return the confidence: `votes.pillars_into`."""
-    return pillars_into(votes, weights, weight_total, quorum_ppm, outlier_ppm, pillars)
-
-
-@kernel("int64(int64[::1], int64, int64[::1], int64[::1], int64[:,::1])")
-def smile_fitted(pillars, time_ms, near, smile, room):
-    """Fit a smile and repair it; return how far the repair moved it, -1 where there is none.
-
-    As `fit.fitted_into` and `arbitrage.repaired_into`; room: SURFACE_ROOMS rows.
-    """
-    if fitted_into(pillars, time_ms, near, smile, room) < 0:
-        return -1
-    return repaired_into(near, smile, room[9:12])
