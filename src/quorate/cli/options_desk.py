@@ -6,7 +6,6 @@ lives for seconds: its fixing is the mean of 20 samples in the last ten of them.
 of connections or clocks: `options_show` sends it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from quorate.codec import commands as c
 from quorate.codec.options_commands import ListProduct, SetSeries, VoteSmile
 from quorate.instruments.listing import product_command
 from quorate.instruments.payoff.catalogue import PRODUCTS
+from quorate.instruments.payoff.language import Verdict, verify
 from quorate.runtime.development import cleared_genesis, key_address, role_key
 from quorate.sim.demo.market import Draft, address, draft
 from quorate.types.blocks import Genesis, MarketSpec
@@ -71,6 +71,10 @@ class Listed:
         """Of the payoff, as far as prices of this venue go."""
         low, high = PRODUCTS[self.name].bounds
         return low, min(high, PRICE_MAX_TICKS)
+
+    def verdict(self) -> Verdict:
+        """Check the product as the chain will."""
+        return verify(PRODUCTS[self.name].payoff(), self.ranges, self.bounds)
 
     def command(self) -> ListProduct:
         """List the product: its text, and the bytecode that it compiles to."""
@@ -193,8 +197,3 @@ def observed(of: Listed, fix_ticks: int, told: dict[str, Any]) -> dict[str, int]
     seen = int(told["seen_count"])
     path = {"avg": int(told["seen_sum"]) // seen} if seen else {}
     return {"fix": fix_ticks, **path, **of.parameters}
-
-
-def listed_at(market: int, among: Sequence[Listed] = LISTED) -> Listed | None:
-    """Find the series of a market."""
-    return next((each for each in among if each.market == market), None)

@@ -10,8 +10,6 @@ from quorate.cli.console import FOUND_WRONG, USERS_MISTAKE, end, print_json
 if TYPE_CHECKING:
     from quorate.instruments.payoff.language import Payoff, PayoffError
 
-PARTS = 3  # of NAME=LOW..HIGH
-
 
 def command(
     text: str = typer.Argument(..., help='The payoff, such as "max(fix - strike, 0)".'),
@@ -153,10 +151,11 @@ def paid(
     missing = [each.name.lower() for each in payoff.inputs() if each.name.lower() not in values]
     if missing:
         end(USERS_MISTAKE, f"--value is missing for {', '.join(missing)}.")
-    try:
-        return evaluate(payoff, values, declared)
-    except ArithmeticError as fault:
-        end(USERS_MISTAKE, f"A value lies outside its range: {fault}.")
+    for name, value in values.items():
+        low, high = declared.get(name, (value, value))
+        if not low <= value <= high:
+            end(USERS_MISTAKE, f"--value {name}={value} is not in its range, {low} to {high}.")
+    return evaluate(payoff, values, declared)
 
 
 def shown_listing(payoff: "Payoff", intervals: tuple[tuple[int, int], ...]) -> list[str]:

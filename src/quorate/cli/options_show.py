@@ -18,7 +18,6 @@ from quorate.cli.demo_cluster_audit import whole_audit
 from quorate.cli.demo_parts import DemoFailed, event_judged
 from quorate.cli.demo_traffic import Traffic
 from quorate.cli.options_audit import Settlement, disagreements, settlement_of
-from quorate.instruments.payoff.language import verify
 from quorate.replica.errors import AuditFailed, ReplayRefused
 from quorate.runtime.errors import NodeGone, QuestionFailed, RequestRefused
 from quorate.runtime.frames import Done
@@ -175,10 +174,9 @@ class OptionsShow:
             raise DemoFailed("a product that lies about its bounds was not refused for that")
         await self.sent(desk.products())
         for each in desk.LISTED:
-            payoff = each.command()
-            verdict = verify(desk.PRODUCTS[each.name].payoff(), each.ranges, each.bounds)
+            verdict = each.verdict()
             self.tell(
-                f"product {each.product}, {each.name}: {payoff.text}; the checker found "
+                f"product {each.product}, {each.name}: {each.text}; the checker found "
                 f"{verdict.low:,} to {verdict.high:,} ticks in {len(verdict.intervals)} "
                 "instructions, none of which can overflow"
             )
