@@ -96,16 +96,31 @@ async def receipt_judged(
     """
     if not audit.liquidated:
         return ["nobody was liquidated"]
-    text = await asyncio.to_thread(receipt, homes, audit.liquidated)
+    return await event_judged(proof, audit.liquidated, "liquidated", homes, path, signers)
+
+
+async def event_judged(
+    proof: Proof,
+    events: Sequence[tuple[int, int]],
+    kind: str,
+    homes: Sequence[Home],
+    path: Path,
+    signers: Sequence[bytes],
+) -> list[str]:
+    """Export one of the events of a kind, as (height, index), and have the verifier check it.
+
+    Fills `proof` in; gives what was found wrong, in sentences.
+    """
+    text = await asyncio.to_thread(receipt, homes, events)
     if not text:
-        return ["no event of a liquidation is at a height that a quorum certified"]
+        return [f"no event of the kind {kind} is at a height that a quorum certified"]
     path.write_text(text, encoding="ascii")
     proof.bytes = len(text)
     code, proof.words = await verdict(path, homes[0].genesis_hash, signers)
     proof.verified = code == 0
-    if proof.verified and "  kind: liquidated" in proof.words:
+    if proof.verified and f"  kind: {kind}" in proof.words:
         return []
-    return [f"the receipt of a liquidation was not verified: {' '.join(proof.words)}"]
+    return [f"the receipt of the kind {kind} was not verified: {' '.join(proof.words)}"]
 
 
 def receipt(homes: Sequence[Home], events: Sequence[tuple[int, int]]) -> str:

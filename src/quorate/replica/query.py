@@ -12,6 +12,9 @@ A question is an object with `ask` and its own fields; an answer has no key `err
     triggers   account, count (1000)        its conditional orders, and its groups of quotes
     clearing                                the venue's numbers and funds, feeds, voters, changes
     options                                 products, expiries with their smiles, listing rules
+    series     market (all)                 mark, forward, volatility and greeks of series
+    calendar                                expiries in the order of time, with their fixings so far
+    calendar   account | address, sub (0)   what an account holds by expiry, and its theta per day
     order      order_id                     one open order
     proof      account | order_id           a proof file under the last checkpoint, as text
 
@@ -31,19 +34,17 @@ from quorate.commitment.proof import (
     exported,
     order_proof,
 )
-from quorate.replica.views import positions
+from quorate.replica import options_view
+from quorate.replica.views import Answer, fields, positions
 from quorate.types.clearing import GLOBALS
 from quorate.types.limits import BANDS_PER_MARKET
-from quorate.types.payoff_codes import Input
 from quorate.types.records import ADDRESS_BYTES, Table
 
 if TYPE_CHECKING:
     from quorate.replica.ledger import Ledger
 
 Question = Mapping[str, Any]
-Answer = dict[str, Any]
 COUNT_MAX: Final = 10_000
-HIDDEN: Final = ("reserved", "zero")
 
 
 class QuestionRefused(Exception):
@@ -105,23 +106,6 @@ def order_slot(ledger: "Ledger", question: Question) -> int:
     if not order_id or not len(found):
         raise QuestionRefused(f"No open order has the id {order_id}.")
     return int(found[0])
-
-
-def fields(row: Any) -> Answer:
-    """Give a row's fields by name."""
-    found: Answer = {}
-    for name in row.dtype.names:
-        if name in HIDDEN:
-            continue
-        value = row[name]
-        if not isinstance(value, np.ndarray):
-            found[name] = int(value)
-        elif name == "name":
-            found[name] = value.tobytes().rstrip(b"\0").decode("ascii")
-        else:
-            octets = value.tobytes()
-            found[name] = ("0x" if len(octets) == ADDRESS_BYTES else "") + octets.hex()
-    return found
 
 
 # --- answers -------------------------------------------------------------------------------------
@@ -198,7 +182,7 @@ def options(ledger: "Ledger", question: Question) -> Answer:
     tables = ledger.executor.tables
     expiries, rules = tables.rows(Table.EXPIRIES), tables.rows(Table.LISTINGS)
     return {
-        "products": [product(slot, row) for slot, row in enumerate(tables.rows(Table.PRODUCTS))],
+        "products": options_view.products(tables),
         "expiries": [
             {"expiry": slot, **fields(row)} for slot, row in enumerate(expiries) if row["state"]
         ],
@@ -208,15 +192,25 @@ def options(ledger: "Ledger", question: Question) -> Answer:
     }
 
 
-def product(slot: int, row: Any) -> Answer:
-    """Give a product: its text as text, its code as words, its ranges by what they are of."""
-    found: Answer = {"product": slot, **fields(row)}
-    size, words = int(row["text_bytes"]), int(row["words"])
-    found["text"] = row["text"].tobytes()[:size].decode("ascii")
-    found["code"] = row["code"][:words].tolist()
-    ranges = row["ranges"].reshape(-1, 2).tolist()
-    found["ranges"] = {each.name.lower(): ranges[each] for each in Input if ranges[each][1]}
-    return found
+def series(ledger: "Ledger", question: Question) -> Answer:
+    """List the series, or give that of a market."""
+    tables, time_ms = ledger.executor.tables, ledger.executor.time_ms
+    if "market" not in question:
+        return {"time_ms": time_ms, "series": options_view.listed_series(tables, time_ms)}
+    slot = slot_in(ledger, question, "market", Table.MARKETS)
+    rows = tables.rows(Table.SERIES)
+    if slot >= len(rows) or not rows[slot]["state"]:
+        raise QuestionRefused(f"Market {slot} is no series.")
+    return {"time_ms": time_ms, "series": [options_view.series(tables, slot, time_ms)]}
+
+
+def calendar(ledger: "Ledger", question: Question) -> Answer:
+    """List the expiries in the order of time, or what an account holds by expiry."""
+    tables, time_ms = ledger.executor.tables, ledger.executor.time_ms
+    if "account" not in question and "address" not in question:
+        return {"time_ms": time_ms, "expiries": options_view.calendar(tables, time_ms)}
+    slot = account_slot(ledger, question)
+    return {"time_ms": time_ms, **options_view.account_calendar(tables, slot, time_ms)}
 
 
 def depth(ledger: "Ledger", question: Question) -> Answer:
@@ -322,5 +316,7 @@ HANDLERS: Final[dict[str, Callable[["Ledger", Question], Answer]]] = {
     "triggers": triggers,
     "clearing": clearing,
     "options": options,
+    "series": series,
+    "calendar": calendar,
     "proof": proof,
 }

@@ -5,7 +5,7 @@ shown through a copied image, and everything counts as touched.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -14,8 +14,10 @@ from quorate.commitment.state_root import TableShape
 from quorate.commitment.tree import TableView
 from quorate.execution.image import Image, high_water, tail_bytes
 from quorate.execution.machine import KernelMachine, Machine
-from quorate.types.records import POSITION, ROW_DTYPES, TAIL_BYTES, Table
+from quorate.types.records import ADDRESS_BYTES, POSITION, ROW_DTYPES, TAIL_BYTES, Table
 
+Answer = dict[str, Any]
+HIDDEN: Final = ("reserved", "zero")
 SHAPES = tuple(
     TableShape(
         table,
@@ -147,3 +149,20 @@ def positions(tables: Tables, slots: Sequence[int] | I64) -> list[Any]:
     pool, first, sizes = tables.views()[Table.ACCOUNTS].tails_of(wanted)
     ends = first + sizes
     return [pool[a:b].view(POSITION) for a, b in zip(first.tolist(), ends.tolist(), strict=True)]
+
+
+def fields(row: Any) -> Answer:
+    """Give a row's fields by name."""
+    found: Answer = {}
+    for name in row.dtype.names:
+        if name in HIDDEN:
+            continue
+        value = row[name]
+        if not isinstance(value, np.ndarray):
+            found[name] = int(value)
+        elif name == "name":
+            found[name] = value.tobytes().rstrip(b"\0").decode("ascii")
+        else:
+            octets = value.tobytes()
+            found[name] = ("0x" if len(octets) == ADDRESS_BYTES else "") + octets.hex()
+    return found

@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 from quorate.replica.ledger import Ledger, Settings
-from quorate.replica.query import Answer, answer
+from quorate.replica.query import answer
 from quorate.replica.replay import Replay
+from quorate.replica.views import Answer
 from quorate.runtime.certified import agreement
 from quorate.runtime.cometbft.homes import comet_place
 from quorate.runtime.config import COMETBFT
