@@ -22,6 +22,7 @@ from quorate.types.limits import COMMAND_BYTES, DAY_MS
 Name = tuple[bytes, int]  # signer, nonce
 RECENT_S: Final = 1.0
 EXPIRED_MS: Final = 60_000
+ENDS: Final = (int(EventKind.RECEIPT), int(EventKind.BUNDLE))
 
 
 @dataclass(slots=True)
@@ -103,7 +104,9 @@ class Ledger:
         if not sent.again:
             self.latencies_s.append(now_s - sent.sent_s)
         kinds = events["kind"]
-        faults = events["code"][events["code"] != 0].tolist()
+        # Other events have codes of their own, such as the state that a series came to.
+        ends = np.isin(kinds, ENDS)
+        faults = events["code"][ends & (events["code"] != 0)].tolist()
         for code in faults:
             self.rejects[Reject(code)] += 1
         if (kinds == EventKind.BUNDLE).any():
