@@ -35,8 +35,10 @@ STATUS_HALTED, GUARD_HALT = int(MarketStatus.HALTED), int(Guard.HALT)
 KIND_NONE, KIND_GAP = int(AuctionKind.NONE), int(AuctionKind.GAP)
 KIND_BATCH, BAND_TRADE = int(AuctionKind.BATCH), int(AuctionKind.BAND_TRADE)
 AUCTION_ENDED = int(EventKind.AUCTION_ENDED)
-# Of one market: an event for each pair looked at, dry and real, and what beginnings and ends say.
-EVENTS_MAX = 2 * (AUCTION_ORDERS_PER_BLOCK + 1) + 5 * MARKETS_MAX
+# Of one market: an event for each pair looked at, dry and real, and what beginnings and ends say
+# of every market there is.
+EVENTS_OF_PAIRS, EVENTS_OF_ENDS = 2 * (AUCTION_ORDERS_PER_BLOCK + 1), 5
+EVENTS_MAX = EVENTS_OF_PAIRS + EVENTS_OF_ENDS * MARKETS_MAX
 # One fill can freeze two groups.
 HITS_MAX = PROTECTIONS_PER_UNCROSSING_MAX + 1
 assert EVENTS_MAX + HITS_MAX * (ORDERS_PER_ACCOUNT_MAX + 1) < EVENT_ROWS
@@ -136,8 +138,9 @@ def run_auctions(s, cursor):
         now["uncross_done"] = 0
     pulled = i8(s.parameters[0]["orders_per_account_max"]) + 1
     count = s.ledger[0]["risk_high"] - 1
+    events = EVENTS_OF_PAIRS + EVENTS_OF_ENDS * s.ledger[0]["markets_high"] + HITS_MAX * pulled
     while cursor[1] < count:
-        short = shortage(s, EVENTS_MAX + HITS_MAX * pulled)
+        short = shortage(s, events)
         if short != DONE:
             return short
         market_end(s, 1 + (now["height"] + cursor[1]) % count)
