@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from quorate.cli.options_audit import WANTED, Settlement, disagreements
@@ -19,8 +20,11 @@ from quorate.codec.commands import Place, VotePrice, decode_commands
 from quorate.codec.options_commands import VoteSmile
 from quorate.execution.machine import genesis_image
 from quorate.instruments.payoff.language import evaluate, parse, verify
-from quorate.types.codes import Side
+from quorate.sim.demo.ledger import Ledger, Sent
+from quorate.types.blocks import Item
+from quorate.types.codes import EventKind, Reject, Side
 from quorate.types.options_codes import SeriesState
+from quorate.types.records import EVENT
 
 FIX = 601_234
 QUANTUM_E6 = {each.market: 10 for each in LISTED}
@@ -113,3 +117,17 @@ def test_the_genesis_is_sound_and_the_desk_votes_and_quotes() -> None:
             above = order.price > marks[order.market]
             assert above == (order.side == Side.SELL)
     assert {trade.market for trade in TRADES} == {each.market for each in LISTED}
+
+
+def test_codes_of_events_that_close_no_command_are_no_rejects() -> None:
+    events = np.zeros(2, EVENT)
+    events["kind"] = EventKind.SERIES_MOVED, EventKind.RECEIPT
+    events["code"] = SeriesState.LIVE, Reject.OK
+    ledger, sent = Ledger(), Sent(1, (bytes(20), 7), Item(1, b""), 1)
+    ledger.sending(sent)
+    ledger.told(sent, 3, (Reject.OK,), events)
+    assert ledger.acknowledged == {sent.name: 3} and not ledger.rejects
+    events["code"][1] = Reject.MARKET_MUST_EXIST
+    ledger.sending(sent)
+    ledger.told(sent, 4, (Reject.OK,), events)
+    assert ledger.rejects == {Reject.MARKET_MUST_EXIST: 1}

@@ -13,24 +13,24 @@ from tests.execution.options_exchange import HIGH, PRICES, SERIES, product
 from tests.execution.series_desk import SeriesDesk
 from tests.replica import world
 
-DIGITAL = SERIES + 1
+CAPPED = SERIES + 1
 LOTS = 300
 
 
 @pytest.fixture(scope="module")
 def desk() -> SeriesDesk:
-    """A call 49 hours ahead and a digital 25 hours ahead; alice holds the call, bob the digital."""
+    """A call 49 hours ahead, which alice holds, and a capped one 25 hours ahead, bob's."""
     x = SeriesDesk()
     x.opened(hours=48)
-    ranges = {"fix": PRICES, "strike": PRICES, "rebate": (0, HIGH)}
-    x.ok("governance", product(1, "if fix > strike then rebate else 0", ranges, name="DIGITAL"))
-    x.market_made(DIGITAL)
-    x.ok("governance", SetSeries(DIGITAL, 1, x.ahead(24), strike=101_000, rebate=20_000))
+    ranges = {"fix": PRICES, "strike": PRICES, "cap": (1, HIGH)}
+    x.ok("governance", product(1, "min(max(fix - strike, 0), cap)", ranges, name="CAPPED"))
+    x.market_made(CAPPED)
+    x.ok("governance", SetSeries(CAPPED, 1, x.ahead(24), strike=101_000, cap=20_000))
     x.marked(100_000, smiles=2)
     mark = x.at(Table.MARKETS, SERIES).mark_ticks
-    digital = x.at(Table.MARKETS, DIGITAL).mark_ticks
+    capped = x.at(Table.MARKETS, CAPPED).mark_ticks
     x.traded("alice", "carol", LOTS, mark)
-    x.traded("bob", "alice", LOTS, digital, DIGITAL)
+    x.traded("bob", "alice", LOTS, capped, CAPPED)
     return x
 
 
@@ -39,7 +39,7 @@ def asked(x: SeriesDesk, **question: Any) -> Any:
 
 
 def test_a_series_tells_its_greeks_as_integers_and_for_people(desk: SeriesDesk) -> None:
-    call, digital = asked(desk, ask="series")["series"]
+    call, capped = asked(desk, ask="series")["series"]
     row = desk.series(SERIES)
     assert (call["market"], call["product_name"], call["state_name"]) == (SERIES, "CALL", "LIVE")
     assert call["delta_fp"] == row.delta_fp > 0 and call["vol_e9"] == row.vol_e9
@@ -51,9 +51,9 @@ def test_a_series_tells_its_greeks_as_integers_and_for_people(desk: SeriesDesk) 
     assert call["lot"]["delta_e6"] == row.delta_fp * 100_000 * quantum // 2**40
     assert call["shown"]["delta"].startswith("0.5") and call["shown"]["theta"].startswith("-")
     assert float(call["shown"]["vol"].rstrip(" %")) == pytest.approx(row.vol_e9 / 1e7, abs=0.01)
-    assert digital["lot"]["theta_e6"] is None and digital["shown"]["theta"] == "not told"
-    assert digital["lot"]["delta_e6"] > 0
-    assert asked(desk, ask="series", market=DIGITAL)["series"] == [digital]
+    assert capped["lot"]["theta_e6"] is None and capped["shown"]["theta"] == "not told"
+    assert capped["lot"]["delta_e6"] > 0
+    assert asked(desk, ask="series", market=CAPPED)["series"] == [capped]
 
 
 def test_what_is_no_series_is_refused(desk: SeriesDesk) -> None:
@@ -63,7 +63,7 @@ def test_what_is_no_series_is_refused(desk: SeriesDesk) -> None:
 def test_expiries_come_in_the_order_of_time(desk: SeriesDesk) -> None:
     near, far = asked(desk, ask="calendar")["expiries"]
     assert near["expiry_ms"] < far["expiry_ms"]
-    assert (near["series"], far["series"]) == ([DIGITAL], [SERIES])
+    assert (near["series"], far["series"]) == ([CAPPED], [SERIES])
     assert near["left_ms"] == near["expiry_ms"] - desk.time_ms
     assert far["forward_ticks"] == far["index_ticks"] == 100_000 and far["feed"] == 0
     assert far["shown"]["vol_at_money"] == "80.00 %" and far["vol_at_money_e9"] == 800_000_000
@@ -76,12 +76,12 @@ def test_an_account_tells_its_theta_and_what_it_holds_by_expiry(desk: SeriesDesk
     found = asked(desk, ask="calendar", account=desk.account("alice"))
     near, far = found["expiries"]
     (short,), (long,) = near["positions"], far["positions"]
-    assert (short["market"], short["lots"]) == (DIGITAL, -LOTS) and short["worth_e6"] < 0
+    assert (short["market"], short["lots"]) == (CAPPED, -LOTS) and short["worth_e6"] < 0
     assert (long["market"], long["lots"]) == (SERIES, LOTS) and long["worth_e6"] > 0
     row = desk.series(SERIES)
     quantum = desk.at(Table.MARKETS, SERIES).quantum_e6
     assert found["theta_e6"] == row.theta_fp * 100_000 * quantum * LOTS // 2**40 < 0
-    assert found["theta_untold"] == [DIGITAL] and short["theta_e6"] is None
+    assert found["theta_untold"] == [CAPPED] and short["theta_e6"] is None
     assert found["worth_e6"] == near["worth_e6"] + far["worth_e6"]
     assert found["delta_e6"] == short["delta_e6"] + long["delta_e6"]
     nobody = asked(desk, ask="calendar", account=desk.account("dave"))
