@@ -16,7 +16,7 @@ from tests.formal.mutants import mutant
 
 CLAIMS = payoff_claims.CLAIMS
 SLOW_WORDS = ("instruction mul", "word mul")
-QUICK_PROGRAMS = ("program 0", "program 6", "program 22")
+QUICK_PROGRAMS = ("program 0", "program 6")
 
 
 def is_quick(claim: Claim) -> bool:
@@ -84,7 +84,7 @@ FAULTS: list[tuple[ModuleType, str, str, str]] = [
      "instruction abs"),
     (rules, "return a_high // b_low", "return (a_high - 1) // b_low", "instruction div"),
     (rules, "return size_a <= PAYOFF_VALUE_MAX // size_b",
-     "return size_a <= PAYOFF_VALUE_MAX // size_b + 1", "instruction mul"),
+     "return size_a <= PAYOFF_VALUE_MAX // size_b * 4", "instruction mul"),
     (rules, "return -PAYOFF_VALUE_MAX <= total and total <= PAYOFF_VALUE_MAX",
      "return total <= PAYOFF_VALUE_MAX", "instruction sub"),
     (rules, "return truth(a_low <= b_high and b_low <= a_high)",
@@ -115,7 +115,7 @@ FAULTS: list[tuple[ModuleType, str, str, str]] = [
 def test_fault_is_refuted(fault: tuple[ModuleType, str, str, str]) -> None:
     module, old, new, name = fault
     claim = next(claim for claim in CLAIMS if claim.name.startswith(name))
-    found = examined(claim, mutant(module, old, new), timeout_ms=5_000)
+    found = examined(claim, mutant(module, old, new), failures_max=1)
     assert "refuted" in {answer.verdict for _, answer in found.failures}, found
 
 

@@ -18,6 +18,17 @@ from quorate.types.limits import QUOTIENT_MAX
 
 Z3_VERSION: Final = "5.4.0"
 TIMEOUT_MS: Final = 20_000
+# How a query is tried: by z3's core alone or with its tactics, over the reals or not, the seed, the
+# part of the time in percent. Whether a proof by products is found at once or not at all depends on
+# where the search starts: so it starts anew.
+ATTEMPTS: Final = (
+    (True, False, 0, 10),
+    (False, False, 0, 20),
+    (True, True, 0, 10),
+    (True, False, 1, 10),
+    (False, True, 0, 20),
+    (False, False, 2, 30),
+)
 TRIES: Final = 3_000
 TERMS_TRIED: Final = 600_000  # terms evaluated in all tries together
 FACTS_MAX: Final = 40  # more of them are sifted
@@ -64,17 +75,20 @@ class Encoder:
 
     def __init__(self, real: bool) -> None:
         self.z3 = z3_module()
+        self.context = self.z3.Context()  # of its own: no query depends on those before it
         self.real = real
         self.defined: list[Any] = []
         self.made: dict[int, Any] = {}
 
     def number(self, name: str) -> Any:
         """Give a number that is not known."""
-        return self.z3.Real(name) if self.real else self.z3.Int(name)
+        kind = self.z3.Real if self.real else self.z3.Int
+        return kind(name, self.context)
 
     def value(self, number: int) -> Any:
         """Give a constant."""
-        return self.z3.RealVal(number) if self.real else self.z3.IntVal(number)
+        kind = self.z3.RealVal if self.real else self.z3.IntVal
+        return kind(number, self.context)
 
     def encoded(self, term: Term) -> Any:
         """Give a term as an expression."""
@@ -91,7 +105,7 @@ class Encoder:
             case "constant":
                 return self.value(int(term.value))
             case "flag":
-                return z3.BoolVal(bool(term.value))
+                return z3.BoolVal(bool(term.value), self.context)
             case "variable":
                 return self.variable(term)
             case "add":
@@ -182,17 +196,29 @@ class Encoder:
         return kept
 
 
-def asked(terms: Terms, facts: Iterable[Term], goal: Term, real: bool, timeout_ms: int) -> Any:
+def asked(
+    terms: Terms,
+    facts: Iterable[Term],
+    goal: Term,
+    timeout_ms: int,
+    core: bool = True,
+    real: bool = False,
+    seed: int = 0,
+) -> Any:
     """Ask z3 whether facts leave the goal no exception; give encoder, solver and answer."""
     encoder = Encoder(real)
-    solver = encoder.z3.Solver()
+    made = encoder.z3.SimpleSolver if core else encoder.z3.Solver
+    solver = made(ctx=encoder.context)
     solver.set("timeout", timeout_ms)
-    for fact in facts:
-        solver.add(encoder.encoded(fact))
-    solver.add(encoder.z3.Not(encoder.encoded(goal)))
+    solver.set("random_seed", seed)
+    wanted = [encoder.encoded(fact) for fact in facts]
+    wanted.append(encoder.z3.Not(encoder.encoded(goal)))
     for variable in terms.variables.values():
         encoder.encoded(variable)
-    solver.add(*encoder.defined)
+    wanted += encoder.defined
+    if seed:
+        random.Random(seed).shuffle(wanted)
+    solver.add(*wanted)
     return encoder, solver, str(solver.check())
 
 
@@ -215,8 +241,9 @@ def proved(
 
     if goal.known == 1 or any(fact.known == 0 for fact in facts):
         return answer("proved", "intervals")
-    for real, share in ((False, 2), (True, 2)):
-        encoder, solver, found = asked(terms, facts, goal, real, timeout_ms // share)
+    for number, (core, real, seed, share) in enumerate(ATTEMPTS):
+        share_ms = timeout_ms * share // 100
+        encoder, solver, found = asked(terms, facts, goal, share_ms, core, real, seed)
         if found == "unsat":
             return answer("proved", "reals" if real else "integers")
         if found == "sat" and not real:
@@ -226,7 +253,7 @@ def proved(
                 for name, variable in terms.variables.items()
             }
             return answer("refuted", "integers", example)
-        if not real:
+        if number == 1:
             tried = exception(terms, goal, [*terms.premises, *facts])
             if tried is not None:
                 return answer("refuted", "an example", tried)
@@ -250,7 +277,7 @@ def satisfiable(terms: Terms, timeout_ms: int = TIMEOUT_MS) -> bool:
     """Say whether some input meets the ranges and premises: else every claim would hold."""
     if exception(terms, terms.false, terms.premises) is not None:
         return True
-    return bool(asked(terms, terms.premises, terms.false, False, timeout_ms)[2] == "sat")
+    return bool(asked(terms, terms.premises, terms.false, timeout_ms)[2] == "sat")
 
 
 def corners(term: Term) -> list[int]:
