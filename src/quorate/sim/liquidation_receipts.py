@@ -130,7 +130,9 @@ class Receipts:
         after = wanted
         if before >= 0 and after * kept < before * (kept_after - CLOSED_IN_PART):
             self.fault(row, f"health fell from {before}/{kept} to {after}/{kept_after}")
-        if before < 0 and after * kept < before * kept_after - kept:
+        # Of lots that others took in part, each carries the mean of what all of them would free.
+        rounded = 0 if row["lots"] == abs(row["position"]) else CLOSED_IN_PART
+        if before < 0 and after * kept < before * (kept_after + rounded) - kept:
             self.fault(row, f"debt rose from {before}/{kept} to {after}/{kept_after}")
         paid = row["fund_e6"] < 0 and kept_after
         if paid and after * kept > before * (kept_after - CLOSED_IN_PART) + kept:
